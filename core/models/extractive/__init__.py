@@ -1,0 +1,5 @@
+"""The embedded model: it picks, tidies and orders sentences of the evidence, with citations; it never writes its own."""
+
+from core.models.extractive.model import ExtractiveModel
+
+__all__ = ["ExtractiveModel"]

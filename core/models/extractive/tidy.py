@@ -1,0 +1,60 @@
+"""Light clean-up of a reviewer's sentence, so that it reads well beside others. Nothing is added but a capital and a stop."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+_INVISIBLE = re.compile(r"[\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff\u00ad\U000e0000-\U000e007f]")
+_BRACKETED = re.compile(r"\[[^\]]*\]|[\[\]]")
+_JAMO = re.compile(r"[\u3131-\u318e]+|[ㆍᆞ]")
+_EMOJI = re.compile(r"[\u2190-\u21ff\u2300-\u27bf\u2b00-\u2bff\ufe0f\U0001f000-\U0001faff]|[:;]-?[)(DPp](?=\s|$)|\^+_*\^+")
+_REPEATED = re.compile(r"([!?~.,])(?:\s*[!?~.,])+")
+_TILDE = re.compile(r"[~*]+")
+_SPACE = re.compile(r"\s+")
+_LEAD = re.compile(
+    r"(?:(?:also|but|and|so|plus|anyway|anyways|well|oh|yes|ok|okay|overall|however|then|besides|additionally|honestly|"
+    r"first of all|first off|secondly|lastly|finally|in addition|on top of that|to top it off|btw|fyi|ps|p\.s\.|"
+    r"in conclusion|all in all|by the way|unfortunately|luckily|sadly|thankfully|and yes|or|yet|still|because|"
+    r"그리고|근데|그런데|하지만|그래서|그래도|또한|또|암튼|아무튼|역시나|역시|와|우와|음|아|오|다만)"
+    r"(?:\s*[,:.!-]+\s*|\s+))+",
+    re.IGNORECASE,
+)
+_EDGES = " \t\"'`“”‘’«»-–—•*_#>|,;:/\\()."
+_SENTENCE = re.compile(
+    r"(?<=[.!?。！？…])[\"'”’)]*\s+|(?<=[a-z)]{2}[.!?])(?=[A-Z])|"
+    r"(?<=니다|네요|어요|아요|해요|에요|예요|세요|군요|구요|워요|려요|와요|져요|겨요|여요|음ㅎ) +(?=\S)"
+)
+
+
+def plain(text: str) -> str:
+    """`text` without invisible characters, markup brackets, emoji, lone jamo (ㅋㅋ, ㅠㅠ) and repeated marks."""
+    text = unicodedata.normalize("NFKC", text) if not text.isascii() else text
+    if not text.isascii():
+        text = _EMOJI.sub(" ", _JAMO.sub(" ", _INVISIBLE.sub("", text)))
+    text = _TILDE.sub(" ", _BRACKETED.sub(" ", text))
+    text = _REPEATED.sub(r"\1", text)
+    return _SPACE.sub(" ", text).strip()
+
+
+def sentences(text: str) -> list[str]:
+    """The sentences of a text; Korean ones also where only a polite ending and a space divide them."""
+    return [part for part in _SENTENCE.split(text) if part and part.strip()]
+
+
+def tidy(sentence: str) -> str:
+    """A clean sentence: no leading connective, a capital first, one mark at the end ('' when nothing is left)."""
+    body = sentence.strip(_EDGES + "!?")
+    body = _LEAD.sub("", body, count=1).strip(_EDGES + "!?") if _LEAD.match(body) else body
+    if not body:
+        return ""
+    body = body + ")" if body.count("(") > body.count(")") else body
+    body = body.replace(" i ", " I ").replace(" i'", " I'")
+    return (body[0].upper() + _lowered(body[1:], body)) + "."
+
+
+def _lowered(rest: str, whole: str) -> str:
+    """Shouted sentences are spoken: more than two thirds capitals become lower case."""
+    letters = [c for c in whole if c.isalpha()]
+    shouted = len(letters) > 12 and sum(c.isupper() for c in letters) * 3 > len(letters) * 2
+    return rest.lower() if shouted else rest
