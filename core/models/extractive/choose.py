@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 
+from core.models.extractive import lexicon
 from core.models.extractive.sentence import Sentence
 
 SAME = 0.6  # share of the smaller sentence's terms from which two sentences say the same
@@ -15,16 +16,22 @@ MINORITY = 0.2  # share of the reviewers below which a dissenting view is an out
 
 @dataclass(frozen=True, slots=True)
 class Taste:
-    """How candidates weigh: words wanted in a sentence, in all, and the price of what is not wanted."""
+    """How candidates weigh: words and sentences wanted in all; the worth of what is wanted, the price of what is not."""
 
     words: int
     sentences: int
-    ideal: int = 11
-    personal: float = 0.5
-    long: float = 0.03
-    rank: float = 0.25
-    repeat: float = 0.6
+    ideal: int = 12
+    generic: float = 0.4
+    consensus: float = 1.0
+    form: float = 1.0
+    personal: float = 0.25
+    short: float = 0.05
+    long: float = 0.01
+    rank: float = 0.1
     support: float = 0.0
+    covered: float = 0.2
+    damp: float = 0.5
+    bulk: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,18 +44,25 @@ class Choice:
 
 def choose(candidates: Sequence[Sentence], taste: Taste) -> list[Choice]:
     """The best sentences, best first, within the taste's words; empty only without candidates."""
-    scores = _scores(candidates, taste)
+    worth = _worth(candidates, taste)
+    fixed = _fixed(candidates, taste)
     minority, share = _minority(candidates)
-    left = sorted(range(len(candidates)), key=lambda i: (-scores[i], candidates[i].order))
+    left = list(range(len(candidates)))
     chosen: list[int] = []
+    said: set[str] = set()
     while left and len(chosen) < taste.sentences:
-        allowed = [i for i in left if _balanced(candidates[i], [candidates[c] for c in chosen], minority, share)]
         room = taste.words - sum(candidates[c].words for c in chosen)
-        allowed = [i for i in allowed if candidates[i].words <= room or not chosen]
+        allowed = [
+            i
+            for i in left
+            if (candidates[i].words <= room or not chosen)
+            and _balanced(candidates[i], [candidates[c] for c in chosen], minority, share)
+        ]
         if not allowed:
             break
-        best = max(allowed, key=lambda i: scores[i] - taste.repeat * _repeats(candidates, i, chosen))
+        best = max(allowed, key=lambda i: fixed[i] + _gain(candidates[i], worth, said, taste))
         chosen.append(best)
+        said |= candidates[best].terms
         left = [i for i in left if i != best and overlap(candidates[i], candidates[best]) < SAME]
     return [Choice(candidates[i], _supporters(candidates[i], candidates)) for i in chosen]
 
@@ -59,25 +73,33 @@ def overlap(one: Sentence, other: Sentence) -> float:
     return len(one.terms & other.terms) / smaller if smaller else 0.0
 
 
-def _scores(candidates: Sequence[Sentence], taste: Taste) -> list[float]:
-    spread = _spread(candidates)
-    sources = max(len({c.source for c in candidates}), 2)
+def _gain(candidate: Sentence, worth: Mapping[str, float], said: Set[str], taste: Taste) -> float:
+    total = sum(worth[t] * (taste.covered if t in said else 1.0) for t in candidate.terms)
+    return taste.consensus * total / float((len(candidate.terms) + 2) ** taste.damp)
+
+
+def _fixed(candidates: Sequence[Sentence], taste: Taste) -> list[float]:
     last = max((c.order for c in candidates), default=0) + 1
-    return [_score(c, spread, sources, taste) + taste.rank * (1 - c.order / last) for c in candidates]
+    return [
+        taste.form * c.form - taste.personal * c.personal + taste.rank * (1 - c.order / last)
+        + taste.support * min(len(c.cites), 5)
+        - taste.long * max(c.words - taste.ideal, 0) - taste.short * max(5 - c.words, 0)
+        for c in candidates
+    ]
 
 
-def _score(candidate: Sentence, spread: Counter[str], sources: int, taste: Taste) -> float:
-    agreed = sum(spread[term] - 1 for term in candidate.terms) / (sources - 1)
-    consensus = agreed / (len(candidate.terms) + 2) ** 0.5
-    excess = max(candidate.words - taste.ideal, 0) + 3 * max(4 - candidate.words, 0)
-    support = taste.support * min(len(candidate.cites), 5)
-    return consensus + support - taste.personal * candidate.personal - taste.long * excess
-
-
-def _spread(candidates: Sequence[Sentence]) -> Counter[str]:
-    """In how many reviews each term stands."""
-    seen = {(c.source, term) for c in candidates for term in c.terms}
-    return Counter(term for _, term in seen)
+def _worth(candidates: Sequence[Sentence], taste: Taste) -> dict[str, float]:
+    """What each term is worth: the share of the other reviews that use it, less where every place is called so."""
+    spread: Counter[str] = Counter()
+    if taste.bulk:
+        for c in candidates:
+            for t in c.terms:
+                spread[t] += max(len(c.cites), 1)
+        others = max(sum(len(c.cites) for c in candidates) / 3 , 2)
+    else:
+        spread = Counter(term for _, term in {(c.source, term) for c in candidates for term in c.terms})
+        others = max(len({c.source for c in candidates}) - 1, 1)
+    return {t: (n - 1) / others * (taste.generic if t in lexicon.GENERIC else 1.0) for t, n in spread.items()}
 
 
 def _minority(candidates: Sequence[Sentence]) -> tuple[int, float]:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from core.models.extractive import hostile
+from core.models.extractive import form, hostile
 from core.models.extractive.blocks import Block, evidence_lines, json_lines, result_texts
 from core.models.extractive.choose import Choice, Taste, choose, merged
 from core.models.extractive.sentence import Sentence, read
@@ -90,7 +90,7 @@ def _usable(raw: str) -> list[str]:
     text = plain(raw)
     if hostile.to_a_model(raw) or hostile.to_a_model(text):
         return []
-    tidied = (tidy(s) for s in sentences(text) if not hostile.to_the_reader(s))
+    tidied = (tidy(c) for s in sentences(text) if not hostile.to_the_reader(s) for c in form.clauses(tidy(s)))
     return [s for s in tidied if len(s) > 3 and not hostile.to_the_reader(s)]
 
 
@@ -107,7 +107,7 @@ def _result_candidates(name: str, text: str) -> list[Sentence]:
     found: list[Sentence] = []
     for order, (sentence, cites) in enumerate(_cited_sentences(text)):
         if usable := _usable(sentence):
-            found.append(read(usable[0], cites=cites, source=f"{name} {order}", order=order, group=name))
+            found.append(read(" ".join(usable), cites=cites, source=f"{name} {order}", order=order, group=name))
     return found
 
 

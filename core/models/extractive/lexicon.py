@@ -75,3 +75,4 @@ CONCEPTS: dict[str, str] = {
     }.items()
     for word in words.split()
 }
+GENERIC = frozenset(CONCEPTS.values()) | POSITIVE | NEGATIVE | frozenset({"place", "customer", "atmosphere", "people"})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from core.models.extractive import lexicon
+from core.models.extractive import form, lexicon
 
 _WORD = re.compile(r"[a-z$]+(?:['’][a-z]+)?|[가-힣]+|\d+")
 
@@ -23,13 +23,17 @@ class Sentence:
     tone: float
     words: int
     personal: float
+    form: float = 0.0
 
 
 def read(text: str, *, cites: tuple[str, ...], source: str, order: int, group: str = "", rating: float | None = None) -> Sentence:
     """A sentence with its features, from its cleaned text."""
     tokens = _WORD.findall(text.lower())
     terms = frozenset(term for token in tokens for term in terms_of(token))
-    return Sentence(text, cites, source, order, group, terms, _tone(tokens, text, rating), length(text), _personal(tokens, text))
+    return Sentence(
+        text, cites, source, order, group, terms, _tone(tokens, text, rating), length(text), _personal(tokens, text),
+        form.reads_alone(text),
+    )
 
 
 def length(text: str) -> int:
