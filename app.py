@@ -1,0 +1,5 @@
+"""The dashboard: `streamlit run app.py`."""
+
+from core.ui.frame import navigate
+
+navigate().run()

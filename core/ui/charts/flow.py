@@ -1,0 +1,119 @@
+"""A run over time: requests in flight under their limit, and calls finished per second."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from core.base.views import Bucket, GateSample
+from core.ui.charts.style import Palette, figure, style
+from core.ui.safe import chart
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Something the operator did: seconds since the run's start, and what."""
+
+    t: float
+    text: str
+
+
+def in_flight(
+    samples: Sequence[GateSample], marks: Sequence[Mark], names: Mapping[str, str], words: Mapping[str, str], palette: Palette
+) -> go.Figure:
+    """One row for each gate: in flight as an area, the limit as steps, waiters dotted; the operator's hand as marks.
+
+    words: `in_flight`, `limit`, `waiting` for the legend and `time` for the axis.
+    """
+    gates = list(dict.fromkeys(s.resource for s in samples))
+    rows = max(1, len(gates))
+    titles = [chart(names.get(g, g)) for g in gates]
+    fig = make_subplots(rows=rows, cols=1, shared_xaxes=True, vertical_spacing=0.13, subplot_titles=titles)
+    style(fig, palette, height=70 + 180 * rows)
+    for row, gate in enumerate(gates, 1):
+        told = [s for s in samples if s.resource == gate]
+        for trace in _gate(told, words, palette, palette.stages[row % 2], first=row == 1):
+            fig.add_trace(trace, row=row, col=1)
+    _marks(fig, marks, palette, rows)
+    fig.update_annotations(font={"size": 12, "color": palette.muted})
+    fig.update_layout(hovermode="x unified", margin={"t": 56})
+    fig.update_layout(legend={"y": 1.07})
+    fig.update_yaxes(rangemode="tozero", nticks=5)
+    fig.update_xaxes(title_text=words["time"], row=rows, col=1)
+    return fig
+
+
+def _gate(
+    samples: Sequence[GateSample], words: Mapping[str, str], palette: Palette, color: str, *, first: bool
+) -> tuple[go.Scatter, ...]:
+    at = [s.t for s in samples]
+    area = go.Scatter(
+        x=at, y=[s.in_flight for s in samples], name=words["in_flight"], mode="lines", fill="tozeroy",
+        line={"color": color, "width": 1.5}, fillcolor=_faint(color), legendgroup="in_flight", showlegend=first,
+    )  # fmt: skip
+    limit = go.Scatter(
+        x=at, y=[s.limit for s in samples], name=words["limit"], mode="lines",
+        line={"color": palette.text, "width": 1.5, "shape": "hv", "dash": "dash"}, legendgroup="limit", showlegend=first,
+    )  # fmt: skip
+    waiting = go.Scatter(
+        x=at, y=[s.waiting for s in samples], name=words["waiting"], mode="lines",
+        line={"color": palette.muted, "width": 1, "dash": "dot"}, legendgroup="waiting", showlegend=first,
+    )  # fmt: skip
+    return area, limit, waiting
+
+
+def _faint(color: str) -> str:
+    red, green, blue = (int(color[i : i + 2], 16) for i in (1, 3, 5))
+    return f"rgba({red},{green},{blue},0.18)"
+
+
+def _marks(fig: go.Figure, marks: Sequence[Mark], palette: Palette, rows: int) -> None:
+    """A thin line through all rows for each mark, numbered; its words are in the hover of the number."""
+    if not marks:
+        return
+    for mark in marks:
+        fig.add_vline(x=mark.t, line={"color": palette.mark, "width": 1, "dash": "dot"})
+    fig.add_trace(
+        go.Scatter(
+            x=[m.t for m in marks],
+            y=[0] * len(marks),
+            mode="markers",
+            marker={"symbol": "triangle-up", "size": 11, "color": palette.mark},
+            text=[chart(m.text, 90) for m in marks],
+            hovertemplate="%{text}<extra></extra>",
+            showlegend=False,
+        ),
+        row=rows,
+        col=1,
+    )
+
+
+def throughput(buckets: Sequence[Bucket], titles: Mapping[str, str], palette: Palette, *, axis: str, time: str) -> go.Figure:
+    """Finished calls per second, stacked by stage."""
+    fig = figure(palette, height=260)
+    order = list(titles) or list(dict.fromkeys(b.stage for b in buckets))
+    for stage in order:
+        told = _per_second(buckets, stage)
+        if told:
+            fig.add_trace(
+                go.Bar(
+                    x=list(told), y=list(told.values()), name=chart(titles.get(stage, stage)),
+                    marker={"color": palette.stage(order, stage), "line": {"width": 0}},
+                    hovertemplate="%{y:.1f}/s<extra>%{fullData.name}</extra>",
+                )  # fmt: skip
+            )
+    fig.update_layout(barmode="stack", bargap=0.08, hovermode="x unified")
+    fig.update_xaxes(title_text=time)
+    fig.update_yaxes(title_text=axis, rangemode="tozero")
+    return fig
+
+
+def _per_second(buckets: Sequence[Bucket], stage: str) -> dict[float, float]:
+    rates: dict[float, float] = {}
+    for bucket in buckets:
+        if bucket.stage == stage:
+            rates[bucket.t] = rates.get(bucket.t, 0.0) + bucket.ok / bucket.width_s
+    return rates

@@ -1,0 +1,95 @@
+"""What a run cost: in all, by stage and model, over time, by item. What has no price is called so."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from core.base.views import RunView, StageStats
+from core.ui import charts
+from core.ui.components.figures import palette, show_figure
+from core.ui.components.stages import stage_titles
+from core.ui.language import t
+from core.ui.numbers import DASH, count, money
+
+if TYPE_CHECKING:
+    from core.service import Service
+
+
+def show_totals(run: RunView, stats: Sequence[StageStats]) -> None:
+    """Cost in all and per finished item, tokens, calls without a price."""
+    ended = run.selected - run.pending
+    each = run.cost_usd / ended if run.cost_usd is not None and ended else None
+    with st.grid("auto", min_column_width=150, gap="small", border=True):
+        st.metric(t("kpi.cost"), money(run.cost_usd))
+        st.metric(t("kpi.cost_item"), money(each))
+        st.metric(t("kpi.input_tokens"), count(sum(s.input_tokens for s in stats)))
+        st.metric(t("kpi.output_tokens"), count(sum(s.output_tokens for s in stats)))
+        st.metric(t("kpi.unpriced_calls"), count(run.unpriced_calls), help=t("kpi.unpriced_help"))
+
+
+def show_breakdown(service: Service, run: RunView, stats: Sequence[StageStats]) -> None:
+    """By stage and model: a chart of what has a price, and the table of all."""
+    titles = stage_titles(service, run.workload)
+    if any(s.cost_usd is not None for s in stats):
+        left, right = st.columns(2, gap="small")
+        with left:
+            show_figure("chart.cost_stage", charts.cost_by_stage(stats, titles, palette(), axis=t("chart.usd")))
+        with right:
+            figure = charts.cost_over_time(service.buckets(run.id), palette(), axis=t("chart.usd"), time=t("chart.since_start"))
+            show_figure("chart.cost_time", figure)
+    else:
+        st.info(t("costs.unpriced"), icon=":material/info:")
+    st.subheader(t("costs.table"), anchor=False)
+    st.dataframe([_row(s, titles) for s in stats], hide_index=True, column_config=_columns(), alt=t("costs.table"), key="cost_table")
+
+
+def _row(stats: StageStats, titles: dict[str, str]) -> dict[str, object]:
+    free = stats.cost_usd is None and not stats.unpriced_calls
+    return {
+        "stage": titles.get(stats.stage, stats.stage),
+        "model": stats.model,
+        "calls": stats.calls,
+        "input": stats.input_tokens,
+        "output": stats.output_tokens,
+        "cost": DASH if free else money(stats.cost_usd),
+        "per_call": DASH if free else money(_each(stats)),
+    }
+
+
+def _each(stats: StageStats) -> Decimal | None:
+    return stats.cost_usd / stats.calls if stats.cost_usd is not None and stats.calls else None
+
+
+def _columns() -> dict[str, object]:
+    config = st.column_config
+    return {
+        **{n: config.TextColumn(t(f"column.{n}")) for n in ("stage", "model")},
+        **{n: config.NumberColumn(t(f"column.{n}"), format="localized") for n in ("calls", "input", "output")},
+        **{n: config.TextColumn(t(f"column.{n}"), alignment="right") for n in ("cost", "per_call")},
+    }
+
+
+def show_dearest(service: Service, run: RunView) -> None:
+    """The items that cost most; nothing where nothing has a price."""
+    dear = service.cost_by_item(run.id, 20)
+    if not dear:
+        return
+    st.subheader(t("costs.dearest"), anchor=False)
+    config = st.column_config
+    most = float(dear[0][2]) or 1.0
+    st.dataframe(
+        [{"name": name, "cost": money(cost), "bar": float(cost) / most, "id": item} for item, name, cost in dear],
+        hide_index=True,
+        column_config={
+            "name": config.TextColumn(t("column.name"), width="medium"),
+            "cost": config.TextColumn(t("column.cost"), alignment="right"),
+            "bar": config.ProgressColumn(t("column.bar"), format=" ", min_value=0, max_value=1),
+            "id": config.TextColumn(t("column.id")),
+        },
+        alt=t("costs.dearest"),
+        key="dearest",
+    )

@@ -1,0 +1,118 @@
+"""Settings of a run to come, its forecast, and the button that starts it exactly once."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from core.base.errors import BrigadeError
+from core.base.views import Forecast
+from core.base.workload import Workload
+from core.ui.components.picker import Items
+from core.ui.components.problem import later, show_problem
+from core.ui.components.runs import view_run
+from core.ui.language import t
+from core.ui.numbers import count
+from core.ui.sentences import forecast_cost, forecast_sentence, forecast_time
+
+if TYPE_CHECKING:
+    from core.ui.frame import Desk
+
+CONFIRM_ABOVE = Decimal("5")  # USD of the forecast's high end from which the start must be typed
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """All that `service.start` needs."""
+
+    workload: str
+    items: Items
+    size: int
+    llm_limit: int
+    search_limit: int
+    model: str | None
+    budget: Decimal | None
+
+
+def take_order(desk: Desk, workload: Workload, items: Items, size: int) -> Order:
+    """The settings form's values as an order."""
+    settings = desk.service.settings
+    models = dict(desk.service.models())
+    with st.container(border=True):
+        st.subheader(t("launch.settings"), anchor=False)
+        model = st.selectbox(
+            t("launch.model"), list(models), format_func=lambda m: f"{m} · {models[m]}", key="model",
+            placeholder=t("launch.model_default"), help=t("launch.model_help"),
+        )  # fmt: skip
+        llm = st.slider(t("launch.llm_limit"), 1, 128, settings.llm_limit, key="llm_limit", help=t("launch.llm_help"))
+        searches = any(s.kind == "search" for s in workload.stages)
+        search = settings.search_limit
+        if searches:
+            search = st.slider(t("launch.search_limit"), 1, 64, search, key="search_limit", help=t("launch.search_help"))
+        budget = st.number_input(
+            t("launch.budget"), 0.01, None, None, 0.5, "%.2f", key="budget", placeholder=t("launch.budget_none"), help=t("launch.budget_help")
+        )
+    return Order(workload.id, items, size, int(llm), int(search), model, None if budget is None else Decimal(str(budget)))
+
+
+def show_launch(desk: Desk, order: Order) -> None:
+    """The forecast of the order and the start button."""
+    with st.container(border=True):
+        st.subheader(t("forecast.title"), anchor=False)
+        try:
+            forecast = desk.service.forecast(
+                order.workload, order.items, llm_limit=order.llm_limit, search_limit=order.search_limit, model=order.model
+            )
+        except BrigadeError as exc:
+            show_problem("problem.forecast", exc)
+            return
+        _show_forecast(forecast)
+        _start_button(desk, order, _confirmed(forecast))
+
+
+def _show_forecast(forecast: Forecast) -> None:
+    with st.grid(3, min_column_width=90, gap="small"):
+        st.metric(t("forecast.items"), count(forecast.items))
+        st.metric(t("forecast.search_calls"), count(forecast.search_calls))
+        st.metric(t("forecast.llm_calls"), count(forecast.llm_calls))
+    st.text(t("forecast.takes", time=forecast_time(forecast)))
+    st.text(t("forecast.costs", cost=forecast_cost(forecast)))
+    st.caption(forecast_sentence(forecast))
+
+
+def _confirmed(forecast: Forecast) -> bool:
+    """Above a cost the number of items must be typed."""
+    if forecast.cost_usd is None or forecast.cost_usd[2] < CONFIRM_ABOVE:
+        return True
+    typed = st.text_input(t("launch.confirm", n=forecast.items), key="confirm", placeholder=str(forecast.items))
+    return (typed or "").strip() == str(forecast.items)
+
+
+def _start_button(desk: Desk, order: Order, confirmed: bool) -> None:
+    ticket = st.session_state.setdefault("ticket", uuid.uuid4().hex)
+    st.button(
+        t("launch.start", n=count(order.size)), key=f"start-{ticket}", type="primary", icon=":material/play_arrow:",
+        width="stretch", disabled=not (confirmed and desk.person.operates), on_click=_start, args=(desk, order, ticket),
+    )  # fmt: skip
+    if not desk.person.operates:
+        st.caption(t("access.operators_only"))
+
+
+def _start(desk: Desk, order: Order, ticket: str) -> None:
+    """Start once for each ticket: the second click of a double click finds it spent."""
+    if st.session_state.get("ticket") != ticket:
+        return
+    del st.session_state["ticket"]
+    try:
+        run_id = desk.service.start(
+            order.workload, order.items, llm_limit=order.llm_limit, search_limit=order.search_limit,
+            model=order.model, budget=order.budget, who=desk.person.name,
+        )  # fmt: skip
+    except BrigadeError as exc:
+        later("problem.start", exc)
+    else:
+        view_run(run_id)

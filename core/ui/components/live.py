@@ -1,0 +1,107 @@
+"""The live part of a run: progress, rates, gates, stages, commands; redrawn every second from one frozen snapshot."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from core.base.errors import BrigadeError
+from core.base.records import RunStatus
+from core.base.views import GateSample, RunSnapshot
+from core.ui.components.commands import show_commands
+from core.ui.components.errors import show_errors
+from core.ui.components.problem import show_problem
+from core.ui.components.stages import show_stages
+from core.ui.language import t
+from core.ui.numbers import DASH, count, money, rate, seconds, share
+from core.ui.sentences import LIVE, bottleneck_sentence, progress_sentence, resource_name
+
+if TYPE_CHECKING:
+    from core.service import Service
+
+TRAIL = 90  # points of a sparkline
+
+
+def show_run(service: Service, run_id: str, status: RunStatus) -> None:
+    """The run's numbers: on a timer while it is in progress, once otherwise."""
+    if status in LIVE or status == RunStatus.PAUSED:
+        _ticking(service, run_id, status)
+    else:
+        _draw(service, run_id)
+
+
+@st.fragment(run_every=1.0)
+def _ticking(service: Service, run_id: str, status: RunStatus) -> None:
+    """One tick; a change of status redraws the whole page, whose buttons depend on it."""
+    snapshot = _draw(service, run_id)
+    if snapshot is not None and snapshot.run.status != status:
+        st.rerun(scope="app")
+
+
+def _draw(service: Service, run_id: str) -> RunSnapshot | None:
+    try:
+        snapshot = service.snapshot(run_id)
+    except BrigadeError as exc:
+        show_problem("problem.snapshot", exc)
+        return None
+    _progress(snapshot)
+    _rates(snapshot)
+    _gates(snapshot)
+    show_stages(service, snapshot.run.workload, snapshot.stages)
+    show_errors(service, snapshot.run)
+    show_commands(snapshot.controls)
+    return snapshot
+
+
+def _progress(snapshot: RunSnapshot) -> None:
+    run = snapshot.run
+    done = (run.selected - run.pending) / (run.selected or 1)
+    st.progress(min(1.0, max(0.0, done)), text=progress_sentence(snapshot))
+
+
+def _rates(snapshot: RunSnapshot) -> None:
+    run = snapshot.run
+    trail = _trail(snapshot)
+    with st.grid("auto", min_column_width=140, gap="small", border=True):
+        st.metric(t("kpi.done"), count(run.done), **_unfinished(snapshot))
+        st.metric(t("kpi.items_s"), rate(snapshot.items_per_s), chart_data=trail["items"], chart_type="area")
+        st.metric(t("kpi.calls_s"), rate(snapshot.calls_per_s.get("llm", 0.0)), chart_data=trail["calls"], chart_type="area")
+        st.metric(t("kpi.tokens_s"), rate(snapshot.tokens_per_s))
+        st.metric(t("kpi.cost"), money(run.cost_usd), help=t("kpi.cost_help", n=run.unpriced_calls) if run.unpriced_calls else None)
+        st.metric(t("kpi.wall"), seconds(run.wall_s))
+
+
+def _unfinished(snapshot: RunSnapshot) -> dict[str, object]:
+    run = snapshot.run
+    odd = run.failed + run.refused + run.no_reviews
+    if not odd:
+        return {}
+    told = t("kpi.odd", failed=count(run.failed), refused=count(run.refused), none=count(run.no_reviews))
+    return {"help": told}
+
+
+def _trail(snapshot: RunSnapshot) -> dict[str, list[float] | None]:
+    """The last rates of this run in this session, for the sparklines; None until there are two."""
+    kept: list[tuple[float, float]] = st.session_state.setdefault(f"trail-{snapshot.run.id}", [])
+    if snapshot.run.status in LIVE:
+        kept.append((snapshot.items_per_s, snapshot.calls_per_s.get("llm", 0.0)))
+        del kept[:-TRAIL]
+    if len(kept) < 2:
+        return {"items": None, "calls": None}
+    return {"items": [k[0] for k in kept], "calls": [k[1] for k in kept]}
+
+
+def _gates(snapshot: RunSnapshot) -> None:
+    with st.container(border=True, gap="small"):
+        with st.grid(2, min_column_width=220):
+            for resource, gate in snapshot.gates.items():
+                _gate(resource, gate)
+        st.caption(bottleneck_sentence(snapshot.bottleneck))
+
+
+def _gate(resource: str, gate: GateSample) -> None:
+    told = t("gate.in_flight", name=resource_name(resource), used=gate.in_flight, limit=gate.limit or DASH)
+    with st.container(gap="xsmall"):
+        st.progress(min(1.0, gate.in_flight / (gate.limit or 1)), text=told)
+        st.caption(t("gate.queue", waiting=count(gate.waiting), share=share(gate.full_share)))

@@ -1,0 +1,67 @@
+"""The table of stages: calls, failures and latency per stage and model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from core.base.errors import UnknownError
+from core.base.views import StageStats
+from core.ui.language import t, titled
+from core.ui.numbers import seconds
+
+if TYPE_CHECKING:
+    from core.service import Service
+
+COUNTS = ("calls", "failed", "rate_limited", "retries")
+TIMES = ("p50", "p95", "p99", "queue")
+
+
+def stage_titles(service: Service, workload_id: str) -> dict[str, str]:
+    """Stage id -> title in the session's language, in the workload's order; empty when the file is gone."""
+    try:
+        workload = service.workload(workload_id)
+    except UnknownError:
+        return {}
+    return {s.id: titled(s.title, s.title_ko, s.id) for s in workload.stages}
+
+
+def show_stages(service: Service, workload_id: str, stages: Sequence[StageStats]) -> None:
+    """One row for each stage and model; nothing before the first call."""
+    if not stages:
+        return
+    titles = stage_titles(service, workload_id)
+    st.dataframe(
+        [_row(s, titles) for s in stages],
+        hide_index=True,
+        column_config=_columns(),
+        alt=t("stages.title"),
+        key="stages",
+    )
+
+
+def _row(stats: StageStats, titles: dict[str, str]) -> dict[str, object]:
+    return {
+        "stage": titles.get(stats.stage, stats.stage),
+        "model": stats.model,
+        "calls": stats.calls,
+        "failed": stats.failed,
+        "rate_limited": stats.rate_limited,
+        "retries": stats.retries,
+        "p50": seconds(stats.p50_s),
+        "p95": seconds(stats.p95_s),
+        "p99": seconds(stats.p99_s),
+        "queue": seconds(stats.queue_p95_s),
+    }
+
+
+def _columns() -> dict[str, object]:
+    config = st.column_config
+    return {
+        "stage": config.TextColumn(t("column.stage")),
+        "model": config.TextColumn(t("column.model")),
+        **{n: config.NumberColumn(t(f"column.{n}"), format="localized") for n in COUNTS},
+        **{n: config.TextColumn(t(f"column.{n}"), alignment="right") for n in TIMES},
+    }

@@ -1,0 +1,96 @@
+"""States and measures as sentences in the session's language."""
+
+from __future__ import annotations
+
+from core.base.records import RunStatus
+from core.base.views import ControlView, Forecast, RunSnapshot, RunView
+from core.ui.language import t
+from core.ui.numbers import count, money, seconds, share
+from core.ui.texts import knows
+
+STATUS_LOOK: dict[RunStatus, tuple[str, str]] = {
+    RunStatus.PENDING: ("gray", ":material/hourglass_empty:"),
+    RunStatus.RUNNING: ("blue", ":material/play_arrow:"),
+    RunStatus.PAUSED: ("orange", ":material/pause:"),
+    RunStatus.FINISHED: ("green", ":material/check:"),
+    RunStatus.CANCELLED: ("gray", ":material/stop:"),
+    RunStatus.INTERRUPTED: ("orange", ":material/power_settings_new:"),
+    RunStatus.BUDGET: ("orange", ":material/payments:"),
+    RunStatus.CRASHED: ("red", ":material/error:"),
+}
+LIVE = frozenset({RunStatus.PENDING, RunStatus.RUNNING})
+RESUMABLE = frozenset({RunStatus.PAUSED, RunStatus.INTERRUPTED, RunStatus.BUDGET, RunStatus.CRASHED})
+
+
+def status_name(run: RunView) -> str:
+    """The status in one or two words."""
+    return t(f"status.{run.status}")
+
+
+def status_sentence(run: RunView) -> str:
+    """What the status means and what can be done; a finished run with failures says so."""
+    if run.status == RunStatus.FINISHED and run.failed:
+        return t("status_says.finished_failed", failed=count(run.failed))
+    return t(f"status_says.{run.status}")
+
+
+def progress_sentence(snapshot: RunSnapshot) -> str:
+    """`110 of 240, 46%, about 2 min left`."""
+    run = snapshot.run
+    ended = run.selected - run.pending
+    told = t("live.progress", done=count(ended), all=count(run.selected), share=share(ended / (run.selected or 1)))
+    return told if snapshot.eta_s is None else f"{told} · {t('live.left', time=seconds(snapshot.eta_s))}"
+
+
+def bottleneck_sentence(bottleneck: tuple[str, float, float] | None) -> str:
+    """Which gate held the run back, and by how much; says so where none did or it is too early."""
+    if bottleneck is None:
+        return t("bottleneck.unknown")
+    resource, full, other = bottleneck
+    if full < 0.2:
+        return t("bottleneck.neither", share=share(full))
+    return t(f"bottleneck.{resource}", share=share(full), other=share(other))
+
+
+def resource_name(resource: str) -> str:
+    """`Search` or `Model calls`; an unknown resource keeps its own name."""
+    key = f"resource.{resource}"
+    return t(key) if knows(key) else resource
+
+
+def control_sentence(control: ControlView) -> str:
+    """What was asked of a run: `Model limit 8 → 16`."""
+    key = f"control.{control.action}"
+    if not knows(key):
+        return f"{control.action} {control.old} → {control.new}"
+    return t(key, old=control.old or "?", new=control.new)
+
+
+def outcome_sentence(control: ControlView) -> str:
+    """Whether the command was obeyed, with what came of it where that was not simply `done`."""
+    if control.applied_at is None:
+        return t("control.waiting")
+    if control.outcome in ("", "done", "ok", "applied"):
+        return t("control.applied", time=seconds(max(0.0, control.applied_at - control.at)))
+    return control.outcome
+
+
+def forecast_sentence(forecast: Forecast) -> str:
+    """Where the forecast's figures come from."""
+    return t("forecast.basis_history" if forecast.basis != "none" else "forecast.basis_none")
+
+
+def forecast_time(forecast: Forecast) -> str:
+    """`about 54 s (43 to 76 s)`, or that nothing is known yet."""
+    if forecast.duration_s is None:
+        return t("forecast.unknown")
+    low, _, high = forecast.duration_s
+    return t("forecast.between", low=seconds(low), high=seconds(high))
+
+
+def forecast_cost(forecast: Forecast) -> str:
+    """The range of the cost; `unpriced` where there is no price."""
+    if forecast.cost_usd is None:
+        return t("unit.unpriced")
+    low, _, high = forecast.cost_usd
+    return t("forecast.between", low=money(low), high=money(high))

@@ -1,0 +1,29 @@
+"""Results: an item, its total, its parts, and the evidence in the reviews."""
+
+import streamlit as st
+
+from core.ui.components.browse import browse_items
+from core.ui.components.exports import show_exports
+from core.ui.components.problem import show_empty
+from core.ui.components.result import show_result
+from core.ui.components.runs import pick_run
+from core.ui.frame import open_page
+from core.ui.language import t
+
+desk = open_page("results")
+head, picker = st.columns([3, 4], vertical_alignment="center")
+head.title(t("nav.results"), anchor=False)
+with picker:
+    run = pick_run(desk.service)
+if run is None:
+    show_empty("empty.runs", ":material/restaurant_menu:")
+    st.stop()
+table, result = st.columns([4, 7], gap="medium")
+with table:
+    item = browse_items(desk.service, run)
+    show_exports(desk.service, run)
+with result:
+    if item is None:
+        show_empty("empty.items_found", ":material/search_off:")
+    else:
+        show_result(desk.service, run, item)
