@@ -1,4 +1,4 @@
-"""The embedded model: it picks, tidies and orders sentences of the evidence, with citations; it never writes its own."""
+"""The embedded model: it picks, tidies and orders sentences of the evidence, with citations, and writes none."""
 
 from core.models.extractive.model import ExtractiveModel
 

@@ -2,36 +2,38 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-from core.models.extractive import lexicon
 from core.models.extractive.sentence import Sentence
 
 SAME = 0.6  # share of the smaller sentence's terms from which two sentences say the same
+SAME_ACROSS = 0.8  # ... of both sentences' terms, when they speak under different aspects
 ALIKE = 0.5  # ... from which one supports the other
 MINORITY = 0.2  # share of the reviewers below which a dissenting view is an outlier
 
 
 @dataclass(frozen=True, slots=True)
 class Taste:
-    """How candidates weigh: words and sentences wanted in all; the worth of what is wanted, the price of what is not."""
+    """What a summary should be like.
+
+    words, sentences: at most so many in all; each: of one review; floor: the least a further sentence must be worth.
+    The rest weighs a sentence: an early rank, a form that reads alone; against it the reviewer's own story, words over
+    `ideal` and under five. `said` is what is left of a term's worth once it has been said.
+    """
 
     words: int
     sentences: int
+    each: int = 2
+    floor: float = -0.1
+    rank: float = 0.15
+    personal: float = 0.3
     ideal: int = 12
-    generic: float = 0.4
-    consensus: float = 1.0
-    form: float = 1.0
-    personal: float = 0.25
-    short: float = 0.05
-    long: float = 0.01
-    rank: float = 0.1
-    support: float = 0.0
-    covered: float = 0.2
-    damp: float = 0.5
-    bulk: bool = False
+    long: float = 0.015
+    short: float = 0.07
+    said: float = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,27 +46,49 @@ class Choice:
 
 def choose(candidates: Sequence[Sentence], taste: Taste) -> list[Choice]:
     """The best sentences, best first, within the taste's words; empty only without candidates."""
-    worth = _worth(candidates, taste)
-    fixed = _fixed(candidates, taste)
-    minority, share = _minority(candidates)
-    left = list(range(len(candidates)))
-    chosen: list[int] = []
-    said: set[str] = set()
-    while left and len(chosen) < taste.sentences:
-        room = taste.words - sum(candidates[c].words for c in chosen)
-        allowed = [
-            i
-            for i in left
-            if (candidates[i].words <= room or not chosen)
-            and _balanced(candidates[i], [candidates[c] for c in chosen], minority, share)
-        ]
-        if not allowed:
-            break
-        best = max(allowed, key=lambda i: fixed[i] + _gain(candidates[i], worth, said, taste))
+    choosing = _Choosing(candidates, taste)
+    chosen: list[Sentence] = []
+    while len(chosen) < taste.sentences and (best := choosing.next(chosen)):
         chosen.append(best)
-        said |= candidates[best].terms
-        left = [i for i in left if i != best and overlap(candidates[i], candidates[best]) < SAME]
-    return [Choice(candidates[i], _supporters(candidates[i], candidates)) for i in chosen]
+    return [Choice(sentence, _supporters(sentence, candidates)) for sentence in chosen]
+
+
+class _Choosing:
+    """The candidates of one summary and what their terms are worth."""
+
+    def __init__(self, candidates: Sequence[Sentence], taste: Taste) -> None:
+        self._taste = taste
+        self._left = list(candidates)
+        self._worth = _worth(candidates)
+        self._last = max((c.order for c in candidates), default=0) + 1
+        self._minority, self._share = _minority(candidates)
+        self._said: set[str] = set()
+
+    def next(self, chosen: Sequence[Sentence]) -> Sentence | None:
+        """The best that may still be said beside the chosen ones; None where nothing is worth it."""
+        allowed = [c for c in self._left if self._allowed(c, chosen)]
+        best = max(allowed, key=self._value, default=None)
+        if best is None or (chosen and self._value(best) < self._taste.floor):
+            return None
+        self._said |= best.terms
+        self._left = [c for c in self._left if c is not best and overlap(c, best) < SAME]
+        return best
+
+    def _allowed(self, candidate: Sentence, chosen: Sequence[Sentence]) -> bool:
+        if not chosen:
+            return _balanced(candidate, chosen, self._minority, self._share)
+        room = self._taste.words - sum(c.words for c in chosen)
+        fresh = candidate.words <= room and bool(candidate.terms - self._said)
+        own = sum(c.source == candidate.source for c in chosen)
+        return fresh and own < self._taste.each and _balanced(candidate, chosen, self._minority, self._share)
+
+    def _value(self, candidate: Sentence) -> float:
+        """Agreed terms not yet said, per root of length, plus what the sentence itself is worth."""
+        taste = self._taste
+        total = sum(self._worth[t] * (taste.said if t in self._said else 1.0) for t in candidate.terms)
+        value = total / math.sqrt(len(candidate.terms) + 2) + taste.rank * (1 - candidate.order / self._last)
+        value += candidate.form - taste.personal * candidate.personal
+        return value - taste.long * max(candidate.words - taste.ideal, 0) - taste.short * max(5 - candidate.words, 0)
 
 
 def overlap(one: Sentence, other: Sentence) -> float:
@@ -73,33 +97,11 @@ def overlap(one: Sentence, other: Sentence) -> float:
     return len(one.terms & other.terms) / smaller if smaller else 0.0
 
 
-def _gain(candidate: Sentence, worth: Mapping[str, float], said: Set[str], taste: Taste) -> float:
-    total = sum(worth[t] * (taste.covered if t in said else 1.0) for t in candidate.terms)
-    return taste.consensus * total / float((len(candidate.terms) + 2) ** taste.damp)
-
-
-def _fixed(candidates: Sequence[Sentence], taste: Taste) -> list[float]:
-    last = max((c.order for c in candidates), default=0) + 1
-    return [
-        taste.form * c.form - taste.personal * c.personal + taste.rank * (1 - c.order / last)
-        + taste.support * min(len(c.cites), 5)
-        - taste.long * max(c.words - taste.ideal, 0) - taste.short * max(5 - c.words, 0)
-        for c in candidates
-    ]
-
-
-def _worth(candidates: Sequence[Sentence], taste: Taste) -> dict[str, float]:
-    """What each term is worth: the share of the other reviews that use it, less where every place is called so."""
-    spread: Counter[str] = Counter()
-    if taste.bulk:
-        for c in candidates:
-            for t in c.terms:
-                spread[t] += max(len(c.cites), 1)
-        others = max(sum(len(c.cites) for c in candidates) / 3 , 2)
-    else:
-        spread = Counter(term for _, term in {(c.source, term) for c in candidates for term in c.terms})
-        others = max(len({c.source for c in candidates}) - 1, 1)
-    return {t: (n - 1) / others * (taste.generic if t in lexicon.GENERIC else 1.0) for t, n in spread.items()}
+def _worth(candidates: Sequence[Sentence]) -> dict[str, float]:
+    """What each term is worth: the share of the other reviews that use it too."""
+    spread = Counter(term for _, term in {(c.source, term) for c in candidates for term in c.terms})
+    others = max(len({c.source for c in candidates}) - 1, 1)
+    return {term: (count - 1) / others for term, count in spread.items()}
 
 
 def _minority(candidates: Sequence[Sentence]) -> tuple[int, float]:
@@ -119,10 +121,6 @@ def _balanced(candidate: Sentence, chosen: Sequence[Sentence], minority: int, sh
     return said + 1 <= share * (len(chosen) + 1) + 0.5
 
 
-def _repeats(candidates: Sequence[Sentence], index: int, chosen: Sequence[int]) -> float:
-    return max((overlap(candidates[index], candidates[c]) for c in chosen), default=0.0)
-
-
 def _supporters(sentence: Sentence, candidates: Sequence[Sentence]) -> tuple[str, ...]:
     """Its own citation, then those of other reviews that say the same in the same tone."""
     others = (c for c in candidates if c.source != sentence.source and _agree(sentence, c))
@@ -131,17 +129,11 @@ def _supporters(sentence: Sentence, candidates: Sequence[Sentence]) -> tuple[str
 
 
 def _agree(one: Sentence, other: Sentence) -> bool:
-    return one.tone * other.tone >= 0 and overlap(one, other) >= ALIKE and len(one.terms & other.terms) > 0
-
-
-def merged(candidates: Sequence[Sentence]) -> list[Sentence]:
-    """Without literal repetitions: the first of them keeps the citations of all."""
-    kept: dict[str, Sentence] = {}
-    for candidate in candidates:
-        key = candidate.text.casefold()
-        if key in kept:
-            both = tuple(dict.fromkeys(kept[key].cites + candidate.cites))
-            kept[key] = replace(kept[key], cites=both)
-        else:
-            kept[key] = candidate
-    return list(kept.values())
+    """Whether two sentences of one aspect say the same; across aspects only where they are all but equal."""
+    shared = len(one.terms & other.terms)
+    if not shared or one.tone * other.tone < 0 or bool(one.tone) != bool(other.tone):
+        return False
+    if one.group != other.group:
+        return shared >= SAME_ACROSS * len(one.terms | other.terms)
+    smaller = min(len(one.terms), len(other.terms))
+    return shared == smaller or (shared >= 2 and shared >= ALIKE * smaller)

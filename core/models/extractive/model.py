@@ -7,21 +7,27 @@ from collections.abc import Sequence
 import orjson
 
 from core.base.records import ModelReply, ModelRequest, Usage
-from core.models.extractive import compose
-from core.models.extractive.blocks import Block, json_lines, read_blocks, without_blocks
+from core.models.extractive.aspect import summarise_aspect
+from core.models.extractive.blocks import Block, json_lines, read_blocks, result_texts, without_blocks
+from core.models.extractive.parts import describe
+from core.models.extractive.tidy import plain, sentences
+from core.models.extractive.total import summarise_results
+from core.models.extractive.wording import clipped, within
 from core.models.tokens import estimate_tokens
 
 NAME = "extractive"
+ENTRY = 14  # tokens of a JSON entry around its text
+OPENING = 3  # sentences of a prompt without data
 
 
 class ExtractiveModel:
-    """A `Model` that picks, tidies and orders sentences of what the prompt holds; deterministic, under a millisecond."""
+    """A `Model` that picks, tidies and orders sentences of what the prompt holds: deterministic and fast."""
 
     def __repr__(self) -> str:
         return "<ExtractiveModel>"
 
     async def complete(self, request: ModelRequest) -> ModelReply:
-        """The answer to a request; `finish` is "length" only where not even a sentence fitted its max_tokens."""
+        """The answer to a request; `finish` is "length" only where it had to be cut in mid-sentence."""
         return answer(request)
 
     async def aclose(self) -> None:
@@ -29,56 +35,50 @@ class ExtractiveModel:
 
 
 def answer(request: ModelRequest) -> ModelReply:
-    """The reply, without a loop: the practice server calls it from a handler of its own."""
+    """The reply without a loop, for a caller that simulates a server's speed itself."""
     prompt = "\n".join(message.content for message in request.messages)
     blocks = read_blocks(prompt)
-    text = _json(blocks, request) if request.json else _text(blocks, request)
-    text, finish = _cut(text, request.max_tokens)
+    text = _json(blocks, prompt, request.max_tokens) if request.json else _text(blocks, prompt, request.max_tokens)
+    whole = estimate_tokens(text) <= request.max_tokens
+    text = text if whole else clipped(text, request.max_tokens)
     usage = Usage(estimate_tokens(prompt), estimate_tokens(text), estimated=True)
-    return ModelReply(text=text, usage=usage, finish=finish, model=NAME)
+    return ModelReply(text=text, usage=usage, finish="stop" if whole else "length", model=NAME)
 
 
-def _text(blocks: Sequence[Block], request: ModelRequest) -> str:
-    """The answer in plain text, by the kinds of blocks at hand."""
-    kinds = {block.kind for block in blocks}
-    if "results" in kinds:
-        return compose.summarise_results(_of(blocks, "results"), request.max_tokens)
-    if "evidence" in kinds:
-        share = request.max_tokens // len(_of(blocks, "evidence"))
-        return " ".join(compose.summarise_evidence(block, share) for block in _of(blocks, "evidence"))
-    if "parts" in kinds:
-        return " ".join(part["text"] for part in compose.describe_parts(_of(blocks, "parts"), request.max_tokens))
-    if "item" in kinds:
-        fields = {k: v for block in _of(blocks, "item") for line in json_lines(block) for k, v in line.items()}
-        return compose.describe_part(fields, request.max_tokens)
-    return compose.first_sentences(without_blocks(_question(request)), request.max_tokens)
+def _text(blocks: Sequence[Block], prompt: str, tokens: int) -> str:
+    """The answer in plain text, from the most worked-out kind of block at hand."""
+    if results := _of(blocks, "results"):
+        return summarise_results(results, tokens, without_blocks(prompt))
+    if evidence := _of(blocks, "evidence"):
+        return " ".join(summarise_aspect(block, tokens // len(evidence)) for block in evidence)
+    if parts := _fields(blocks, "parts"):
+        return " ".join(describe(part, tokens // len(parts)) for part in parts)
+    if items := _fields(blocks, "item"):
+        return describe({key: value for item in items for key, value in item.items()}, tokens)
+    return within([s.strip() for s in sentences(plain(prompt))][:OPENING], tokens)
 
 
-def _json(blocks: Sequence[Block], request: ModelRequest) -> str:
-    """The answer as {"results": [{"id", "text"}]}: one entry per part, or per evidence block."""
-    if parts := _of(blocks, "parts"):
-        results = compose.describe_parts(parts, request.max_tokens)
-    elif evidence := _of(blocks, "evidence"):
-        share = max(request.max_tokens // len(evidence) - 12, 8)
-        results = [{"id": b.part, "text": compose.summarise_evidence(b, share)} for b in evidence]
-    else:
-        results = [{"id": "", "text": _text(blocks, request)}]
-    return orjson.dumps({"results": results}).decode()
+def _json(blocks: Sequence[Block], prompt: str, tokens: int) -> str:
+    """{"results": [{"id", "text"}]}: one entry per part in order, sharing the tokens evenly."""
+    parts = {str(part.get("id", "")): part for part in _fields(blocks, "parts")}
+    evidence = {block.part: block for block in _of(blocks, "evidence")}
+    ids = list(parts) or list(evidence) or [""]
+    share = max(tokens // len(ids) - ENTRY, 1)
+    own = {name: text for block in _of(blocks, "results") for name, text in result_texts(block)}
+
+    def told(part: str) -> str:
+        if part in evidence:
+            return clipped(summarise_aspect(evidence[part], share), share)
+        if part in parts and part not in own:
+            return describe(parts[part], share)
+        return clipped(own.get(part) or _text(blocks, prompt, share), share)
+
+    return orjson.dumps({"results": [{"id": part, "text": told(part)} for part in ids]}).decode()
 
 
 def _of(blocks: Sequence[Block], kind: str) -> list[Block]:
-    return [block for block in blocks if block.kind == kind]
+    return [block for block in blocks if block.kind == kind and (block.lines or kind != "parts")]
 
 
-def _question(request: ModelRequest) -> str:
-    users = [message.content for message in request.messages if message.role == "user"]
-    return users[-1] if users else "\n".join(message.content for message in request.messages)
-
-
-def _cut(text: str, tokens: int) -> tuple[str, str]:
-    """The text as a server would cut it at max_tokens, and why it ended."""
-    if estimate_tokens(text) <= tokens:
-        return text, "stop"
-    while text and estimate_tokens(text) > tokens:
-        text = text[: len(text) - max((estimate_tokens(text) - tokens) // 2, 1)]
-    return text.rstrip(), "length"
+def _fields(blocks: Sequence[Block], kind: str) -> list[dict[str, object]]:
+    return [fields for block in _of(blocks, kind) for fields in json_lines(block)]

@@ -7,12 +7,18 @@ from dataclasses import dataclass
 
 from core.models.extractive import form, lexicon
 
-_WORD = re.compile(r"[a-z$]+(?:['’][a-z]+)?|[가-힣]+|\d+")
+_WORD = re.compile(r"[a-z$]+(?:'[a-z]+)?|[가-힣]+|\d+")
+
+_NEGATED_KO = re.compile(r"(?:안|못) ?(?:맛있|좋|친절|빠르|신선|깔끔|깨끗)|지(?:는|도|가)? ?않|지 ?못")
 
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """A candidate. `cites` are what it may be cited by; `source` its review; tone -1..1; weight: a prior, 1 = plain."""
+    """A candidate.
+
+    cites: what it is cited by; source: whose review; order: its rank; group: its aspect, where there are several;
+    tone: -1 complaint .. 1 praise; personal: 0 about the place .. 1 the reviewer's own story; form: see `form`.
+    """
 
     text: str
     cites: tuple[str, ...]
@@ -26,14 +32,20 @@ class Sentence:
     form: float = 0.0
 
 
-def read(text: str, *, cites: tuple[str, ...], source: str, order: int, group: str = "", rating: float | None = None) -> Sentence:
-    """A sentence with its features, from its cleaned text."""
-    tokens = _WORD.findall(text.lower())
-    terms = frozenset(term for token in tokens for term in terms_of(token))
-    return Sentence(
-        text, cites, source, order, group, terms, _tone(tokens, text, rating), length(text), _personal(tokens, text),
-        form.reads_alone(text),
-    )
+def read(
+    text: str, *, cites: tuple[str, ...], source: str, order: int, group: str = "", rating: float | None = None
+) -> Sentence:
+    """A sentence with its features, from its tidied text."""
+    tokens = _WORD.findall(text.lower().replace("’", "'"))
+    terms = frozenset(term for word in tokens for term in terms_of(word))
+    value = form.reads_alone(tokens) + (0.0 if text.isascii() else form.reads_alone_ko(text))
+    tone = _tone(tokens, text, rating)
+    return Sentence(text, cites, source, order, group, terms, tone, length(text), _personal(tokens, text), value)
+
+
+def terms_in(text: str) -> frozenset[str]:
+    """The content terms of any text."""
+    return frozenset(term for word in _WORD.findall(text.lower()) for term in terms_of(word))
 
 
 def length(text: str) -> int:
@@ -42,16 +54,25 @@ def length(text: str) -> int:
     return max(len(text.split()), hangul // 2)
 
 
-def terms_of(token: str) -> tuple[str, ...]:
-    """The content terms of a token: a stemmed word or its concept; for Hangul its character bigrams."""
-    if "가" <= token[0] <= "힣":
-        pairs = (token[i : i + 2] for i in range(max(len(token) - 1, 1)))
-        return tuple(pair for pair in pairs if pair not in lexicon.STOP_KO)
-    token = token.replace("’", "'").removesuffix("'s").replace("'", "")
-    if token in lexicon.STOP or (len(token) < 2 and token != "$") or token.isdigit():
+def terms_of(word: str) -> tuple[str, ...]:
+    """The content terms of a word: its stem or its concept; for Hangul its character bigrams."""
+    if "가" <= word[0] <= "힣":
+        return _terms_ko(word)
+    word = word.removesuffix("'s").replace("'", "")
+    if word in lexicon.STOP or (len(word) < 2 and word != "$") or word.isdigit():
         return ()
-    stem = _stem(token)
-    return (lexicon.CONCEPTS.get(stem) or lexicon.CONCEPTS.get(token) or stem,)
+    stem = _stem(word)
+    return (lexicon.CONCEPTS.get(stem) or lexicon.CONCEPTS.get(word) or stem,)
+
+
+def _terms_ko(word: str) -> tuple[str, ...]:
+    """A Hangul word's concept, or its character bigrams without the particle."""
+    if concept := lexicon.CONCEPTS_KO.get(word[:2]):
+        return (concept,)
+    if len(word) > 2:
+        word = next((word.removesuffix(p) for p in lexicon.PARTICLES_KO if word.endswith(p)), word)
+    pairs = (word[i : i + 2] for i in range(max(len(word) - 1, 1)))
+    return tuple(pair for pair in pairs if len(pair) > 1 and pair not in lexicon.STOP_KO)
 
 
 def _stem(token: str) -> str:
@@ -61,27 +82,31 @@ def _stem(token: str) -> str:
 
 
 def _tone(tokens: list[str], text: str, rating: float | None) -> float:
-    score = _tone_ko(text) if not text.isascii() else 0
-    for i, token in enumerate(tokens):
-        sign = (token in lexicon.POSITIVE) - (token in lexicon.NEGATIVE)
-        if sign:
-            negated = any(before.replace("'", "").replace("’", "") in lexicon.NEGATORS for before in tokens[max(i - 3, 0) : i])
-            score += -sign if negated else sign
+    score = sum(_sign(tokens, i) for i in range(len(tokens)))
+    score += 0 if text.isascii() else _tone_ko(text)
     if not score and rating is not None:
         return (rating - 3) / 4
     return max(-1.0, min(1.0, score / 2))
 
 
+def _sign(tokens: list[str], i: int) -> int:
+    """1 for praise, -1 for a complaint, turned by a negation up to three words before."""
+    sign = (tokens[i] in lexicon.POSITIVE) - (tokens[i] in lexicon.NEGATIVE)
+    if sign and any(before.replace("'", "") in lexicon.NEGATORS for before in tokens[max(i - 3, 0) : i]):
+        return -sign
+    return sign
+
+
 def _tone_ko(text: str) -> int:
-    score = sum(word in text for word in lexicon.POSITIVE_KO) - sum(word in text for word in lexicon.NEGATIVE_KO)
-    if score > 0 and any(f"{mark}{word}" in text for word in lexicon.POSITIVE_KO for mark in ("안 ", "안", "못 ")):
-        return -score
-    return -score if score > 0 and ("지 않" in text or "지않" in text or "지는 않" in text) else score
+    praise = sum(word in text for word in lexicon.POSITIVE_KO)
+    score = praise - sum(word in text for word in lexicon.NEGATIVE_KO)
+    return -score if score > 0 and _NEGATED_KO.search(text) else score
 
 
 def _personal(tokens: list[str], text: str) -> float:
     """0 impersonal .. 1: a story of the reviewer's own."""
-    own = sum(token.replace("’", "'") in lexicon.PERSONAL for token in tokens)
+    own = sum(token in lexicon.PERSONAL for token in tokens)
+    own += bool(tokens) and tokens[0] in lexicon.IMPLIED_I
     if not text.isascii():
-        own += sum(mark in text for mark in lexicon.PERSONAL_KO) + sum(mark in text for mark in lexicon.EMPTY_KO)
+        own += sum(mark in text for mark in lexicon.PERSONAL_KO) + 2 * any(mark in text for mark in lexicon.EMPTY_KO)
     return min(own, 2) / 2

@@ -1,4 +1,4 @@
-"""Light clean-up of a reviewer's sentence, so that it reads well beside others. Nothing is added but a capital and a stop."""
+"""Light clean-up of a reviewer's sentence, so that it reads well: nothing is added but a capital, "The" and a stop."""
 
 from __future__ import annotations
 
@@ -8,21 +8,40 @@ import unicodedata
 _INVISIBLE = re.compile(r"[\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff\u00ad\U000e0000-\U000e007f]")
 _BRACKETED = re.compile(r"\[[^\]]*\]|[\[\]]")
 _JAMO = re.compile(r"[\u3131-\u318e]+|[ㆍᆞ]")
-_EMOJI = re.compile(r"[\u2190-\u21ff\u2300-\u27bf\u2b00-\u2bff\ufe0f\U0001f000-\U0001faff]|[:;]-?[)(DPp](?=\s|$)|\^+_*\^+")
+_EMOJI = re.compile(
+    r"[\u2190-\u21ff\u2300-\u27bf\u2b00-\u2bff\ufe0f\U0001f000-\U0001faff]|[:;]-?[)(DPp](?=\s|$)|\^+_*\^+"
+)
 _REPEATED = re.compile(r"([!?~.,])(?:\s*[!?~.,])+")
 _TILDE = re.compile(r"[~*]+")
 _SPACE = re.compile(r"\s+")
 _LEAD = re.compile(
-    r"(?:(?:also|but|and|so|plus|anyway|anyways|well|oh|yes|ok|okay|overall|however|then|besides|additionally|honestly|"
-    r"first of all|first off|secondly|lastly|finally|in addition|on top of that|to top it off|btw|fyi|ps|p\.s\.|"
-    r"in conclusion|all in all|by the way|unfortunately|luckily|sadly|thankfully|and yes|or|yet|still|because|"
-    r"그리고|근데|그런데|하지만|그래서|그래도|또한|또|암튼|아무튼|역시나|역시|와|우와|음|아|오|다만)"
-    r"(?:\s*[,:.!-]+\s*|\s+))+",
+    r"(?:(?:(?:also|but|and|so|plus|anyways?|well|oh|yes|ok|okay|overall|however|then|besides|additionally|"
+    r"honestly|hence|"
+    r"first of all|first off|secondly|lastly|finally|in addition|on top of that|to top it off|btw|fyi|p\.?s\.?|though|"
+    r"in conclusion|all in all|by the way|unfortunately|luckily|sadly|thankfully|or|yet|still|because|as usual|"
+    r"as always|"
+    r"again|yup|yep|no|wow|omg|lol|hmm|nevertheless|therefore|thus|moreover|furthermore|otherwise|basically|clearly)"
+    r"(?:\s*[,:!.…-]+\s*|\s+(?=(?:the|this|it|its|they|their|there|these|i|we|my|our|food|service|staff|prices?|"
+    r"portions?|everything|also|overall)\b)))|"
+    r"(?:price|prices|pricing|food|service|staff|ambience|ambiance|taste|value|quality|quantity|pros?|cons?|"
+    r"verdict|place|"
+    r"location|drinks?|starters?|mains?|desserts?|update|edit|note|tip|summary)\s*(?:[:=]|-\s)[-:\s]*|"
+    r"(?:그리고|근데|그런데|하지만|그래서|그래도|그러나|또한|또|암튼|아무튼|역시나|역시|와|우와|음|아|오|다만|"
+    r"그치만|그나마)\s*[,.!]*\s+)+",
+    re.IGNORECASE,
+)
+_TAIL = re.compile(r"[\s,]+(?:though|tho|however|too|as well|lol|haha|btw|imo|imho|etc)$", re.IGNORECASE)
+_BARE = re.compile(
+    r"(?:food|service|staff|price|prices|portions?|atmosphere|ambience|ambiance|quality|menu|owner|manager|"
+    r"waiters?|servers?|waitress|"
+    r"environment|place|restaurant|customer service|wait staff)(?= (?:is|are|was|were|has|have|isn't|wasn't|"
+    r"aren't|weren't|tastes?|tasted)\b)",
     re.IGNORECASE,
 )
 _EDGES = " \t\"'`“”‘’«»-–—•*_#>|,;:/\\()."
 _SENTENCE = re.compile(
-    r"(?<=[.!?。！？…])[\"'”’)]*\s+|(?<=[a-z)]{2}[.!?])(?=[A-Z])|"
+    r"(?<=[.!?。！？…])[\"'”’)]*\s+|(?<=[a-z)]{2}[.!?])(?=[A-Z])|(?<=[a-z]{3})(?=(?:The|They|This|It|We|My|But|"
+    r"And|Their) )|"
     r"(?<=니다|네요|어요|아요|해요|에요|예요|세요|군요|구요|워요|려요|와요|져요|겨요|여요|음ㅎ) +(?=\S)"
 )
 
@@ -45,12 +64,19 @@ def sentences(text: str) -> list[str]:
 def tidy(sentence: str) -> str:
     """A clean sentence: no leading connective, a capital first, one mark at the end ('' when nothing is left)."""
     body = sentence.strip(_EDGES + "!?")
-    body = _LEAD.sub("", body, count=1).strip(_EDGES + "!?") if _LEAD.match(body) else body
+    if lead := _LEAD.match(body):
+        body = body[lead.end() :].strip(_EDGES + "!?") or body
+    body = _BARE.sub(_with_article, _TAIL.sub("", body), count=1) if body.isascii() else body
     if not body:
         return ""
     body = body + ")" if body.count("(") > body.count(")") else body
     body = body.replace(" i ", " I ").replace(" i'", " I'")
     return (body[0].upper() + _lowered(body[1:], body)) + "."
+
+
+def _with_article(bare: re.Match[str]) -> str:
+    """ "Food was cold" reads as "The food was cold"; only at the beginning."""
+    return f"The {bare[0][0].lower()}{bare[0][1:]}" if bare.start() == 0 else bare[0]
 
 
 def _lowered(rest: str, whole: str) -> str:
