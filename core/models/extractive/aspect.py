@@ -10,11 +10,12 @@ from core.models.extractive.sift import attacks, usable
 from core.models.extractive.wording import cited, nothing_clear, within
 
 TASTE = Taste(words=70, sentences=5)
+COPIED = 4  # words above which two reviewers do not hit upon the very same sentence
 
 
 def summarise_aspect(block: Block, tokens: int) -> str:
     """What the reviews agree on, each sentence with the numbers `[n]` of those that say so, its own first."""
-    candidates = _candidates(evidence_lines(block))
+    candidates = _without_copies(_candidates(evidence_lines(block)))
     if not candidates:
         return nothing_clear(block)
     return within(cited(choose(candidates, TASTE)), tokens)
@@ -29,3 +30,12 @@ def _candidates(lines: list[EvidenceLine]) -> list[Sentence]:
         if line.review not in poisoned and not attacks(line.text)
         for text in usable(line.text)
     ]
+
+
+def _without_copies(candidates: list[Sentence]) -> list[Sentence]:
+    """A longer sentence pasted into several reviews is one voice, not agreement."""
+    kept: dict[object, Sentence] = {}
+    for candidate in candidates:
+        copied = candidate.text.casefold() if candidate.words > COPIED else id(candidate)
+        kept.setdefault(copied, candidate)
+    return list(kept.values())

@@ -13,6 +13,7 @@ SAME = 0.6  # share of the smaller sentence's terms from which two sentences say
 SAME_ACROSS = 0.8  # ... of both sentences' terms, when they speak under different aspects
 ALIKE = 0.5  # ... from which one supports the other
 MINORITY = 0.2  # share of the reviewers below which a dissenting view is an outlier
+MANY = 5  # reviewers among whom a single dissenter is one too
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +59,8 @@ class _Choosing:
 
     def __init__(self, candidates: Sequence[Sentence], taste: Taste) -> None:
         self._taste = taste
-        self._left = list(candidates)
         self._worth = _worth(candidates)
+        self._left = [c for c in candidates if c.telling or any(self._worth[term] for term in c.terms)]
         self._last = max((c.order for c in candidates), default=0) + 1
         self._minority, self._share = _minority(candidates)
         self._said: set[str] = set()
@@ -111,7 +112,8 @@ def _minority(candidates: Sequence[Sentence]) -> tuple[int, float]:
         views[candidate.source] = views.get(candidate.source, 0.0) + candidate.tone
     good, bad = sum(v > 0 for v in views.values()), sum(v < 0 for v in views.values())
     share = min(good, bad) / max(good + bad, 1)
-    return (-1 if bad <= good else 1), (share if share >= MINORITY else 0.0)
+    alone = min(good, bad) < 2 and good + bad >= MANY
+    return (-1 if bad <= good else 1), (0.0 if alone or share < MINORITY else share)
 
 
 def _balanced(candidate: Sentence, chosen: Sequence[Sentence], minority: int, share: float) -> bool:

@@ -23,11 +23,14 @@ _MACHINE = words(
     openai anthropic canary javascript sudo verbatim roleplay untrusted delimiter summarizer summariser summarize
     summarise summarizing summarising summarized summarised summaries passphrase credentials json html markdown
     backdoor payload exfiltrate decode encoded admin administrator overridden directive directives guideline
-    guidelines compliance ai robot disregard pretend hereby henceforth sentiment citation citations evidence"""
+    guidelines compliance ai robot automated generator pipeline blurb authorise
+    authorised authorize authorized overrides disregard pretend hereby henceforth sentiment citation citations
+    evidence"""
 )
 # Only a text with one of these is worth the long look below.
 _CUES = words(
-    """ignore forget bypass overrule skip system hidden initial original secret previous prior above now on respond reply
+    """ignore forget bypass overrule skip system hidden initial original secret previous prior above now on
+    respond reply
     answer output print repeat translate append prepend insert echo reveal state declare conclude say write include
     mention report claim quote response conclusion verdict must should shall model assistant end begin start new
     updated important urgent additional special next final real password token tokens reviewer reviewers readers
@@ -35,8 +38,7 @@ _CUES = words(
 )
 _SAYING = (
     r"\b(?:respond|reply|answer|output|print|repeat|translate|append|prepend|insert|echo|reveal|declare|"
-    r"conclude|write|"
-    r"say|state|include|mention|report|claim|quote|replace|rate|describe|tell|begin|start|end)\b"
+    r"conclude|write|say|state|include|mention|report|claim|quote|replace|rate|describe|tell|begin|start|end)\b"
 )
 _TO_A_MODEL = _any(
     r"\b(?:ignore|forget|bypass|overrule|skip)\b.{0,40}\b(?:previous|prior|above|earlier|rules?|everything|all|other|"
@@ -64,6 +66,8 @@ _TO_A_MODEL = _any(
     r"\b(?:password|tokens?)\b.{0,20}\b(?:is|are|:)",
     r"\b(?:other|all|these|those|negative|positive|bad) reviews? (?:are|is|were) (?:fake|lies|false|wrong|"
     r"invalid|paid)\b",
+    r"\b(?:user|reader|owner|operator)s?\b.{0,20}\b(?:asks?|wants?|requests?|requires?) (?:you|that|every|all|"
+    r"the text)\b",
     r"\bact as\b|\bobey\b|\bcomply\b",
 )
 _DO_KO = r"(?:하세요|해라|하라|하십시오|하시오|할\s*것|해\s*줘|해\s*주세요|하지\s*마|해야\s*(?:한다|합니다|해))"

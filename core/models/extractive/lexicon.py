@@ -49,7 +49,7 @@ NEGATIVE = words(
     inedible small tiny skimpy sick mess messed forgot forgotten missing unacceptable inattentive rotten sour
     chewy hard burned subpar meh sucks sucked crap pathetic ridiculous avoid complaint complain complained mistake
     mistakes incompetent indifferent arrogant filthy sticky hair bug roach smell smelled attitude steep costly
-    noisy loud crowded inconsistent limited downhill unfortunately long lukewarm watery oily worse hate hated
+    noisy loud crowded inconsistent limited downhill unfortunately lukewarm watery oily worse hate hated
     unorganized disorganized"""
 )
 NEGATORS = words(
@@ -116,6 +116,24 @@ STOP_KO = words(
     먹는 먹기 먹으"""
 )
 PARTICLES_KO = phrases("""에서|으로|까지|부터|이랑|은|는|이|가|을|를|도|에|의|로|와|과|만|랑""")
+# What a place has: a sentence with none of these, no opinion and no agreement tells nothing of it.
+PLACE = words(
+    """table tables seat seats seating room patio terrace bar counter kitchen door window view decor music atmosphere
+    ambience ambiance vibe parking lot location street corner neighborhood building bathroom bathrooms restroom toilet
+    toilets wifi hours open closed opens closes lunch dinner breakfast brunch weekend weekends crowd crowds line queue
+    reservation reservations takeout takeaway delivery drive-thru order orders buffet menu special specials drink drinks
+    beer beers wine cocktail cocktails coffee tea juice water dessert desserts cake pastry pastries bread bagel bagels
+    sandwich sandwiches burger burgers pizza pasta noodles rice soup salad salads sushi roll rolls taco tacos chicken
+    beef pork fish seafood shrimp steak meat vegetarian vegan veggie vegetables fries cheese sauce spice spices spicy
+    flavors options choice choices selection variety ingredients cooked grilled fried baked homemade quality quantity
+    size sizes tip tips card cash price-range discount coupon deal deals happy-hour kids children family families dog
+    dogs pet pets wheelchair accessible local chain store shop shops products appointment hotel rooms"""
+)
+PLACE_KO = phrases(
+    """맛|음식|메뉴|가격|배달|배송|포장|직원|알바|사장|서비스|매장|분위기|인테리어|주차|위치|자리|좌석|테이블|화장실|웨이팅|대기|예약|영업|휴무|국물|고기|
+    치킨|닭|피자|파스타|면|밥|소스|반찬|김치|커피|음료|디저트|빵|케이크|샐러드|초밥|회|떡볶이|튀김|찜|탕|찌개|족발|보쌈|버거|감자|치즈|재료|양념|간이|맵|매콤|
+    달콤|달달|고소|짭|양이|양도|양은|용량|할인|쿠폰|리필|원이|천원|만원|위생|청결|시간|도착|응대|아이|유아|반려견"""
+)
 # The first two syllables of a word -> what it is about.
 _CONCEPTS_KO = {
     "fast": "빠르 빨리 빨라 빠른 빨랐 빠릅 신속 총알",

@@ -11,13 +11,18 @@ _WORD = re.compile(r"[a-z$]+(?:'[a-z]+)?|[가-힣]+|\d+")
 
 _NEGATED_KO = re.compile(r"(?:안|못) ?(?:맛있|좋|친절|빠르|신선|깔끔|깨끗)|지(?:는|도|가)? ?않|지 ?못")
 
+_ABOUT = frozenset(lexicon.CONCEPTS.values()) | frozenset(lexicon.CONCEPTS_KO.values())
+_TELLING = lexicon.POSITIVE | lexicon.NEGATIVE | lexicon.PLACE
+_TELLING_KO = lexicon.POSITIVE_KO + lexicon.NEGATIVE_KO + lexicon.PLACE_KO
+
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
     """A candidate.
 
     cites: what it is cited by; source: whose review; order: its rank; group: its aspect, where there are several;
-    tone: -1 complaint .. 1 praise; personal: 0 about the place .. 1 the reviewer's own story; form: see `form`.
+    tone: -1 complaint .. 1 praise; personal: 0 about the place .. 1 the reviewer's own story; form: see `form`;
+    telling: whether it has a word of opinion or of what a place has.
     """
 
     text: str
@@ -30,6 +35,7 @@ class Sentence:
     words: int
     personal: float
     form: float = 0.0
+    telling: bool = True
 
 
 def read(
@@ -40,7 +46,8 @@ def read(
     terms = frozenset(term for word in tokens for term in terms_of(word))
     value = form.reads_alone(tokens) + (0.0 if text.isascii() else form.reads_alone_ko(text))
     tone = _tone(tokens, text, rating)
-    return Sentence(text, cites, source, order, group, terms, tone, length(text), _personal(tokens, text), value)
+    personal, telling = _personal(tokens, text), _telling(tokens, terms, text)
+    return Sentence(text, cites, source, order, group, terms, tone, length(text), personal, value, telling)
 
 
 def terms_in(text: str) -> frozenset[str]:
@@ -87,6 +94,13 @@ def _tone(tokens: list[str], text: str, rating: float | None) -> float:
     if not score and rating is not None:
         return (rating - 3) / 4
     return max(-1.0, min(1.0, score / 2))
+
+
+def _telling(tokens: list[str], terms: frozenset[str], text: str) -> bool:
+    said = set(tokens)
+    if not _TELLING.isdisjoint(said) or not _ABOUT.isdisjoint(terms):
+        return True
+    return not text.isascii() and any(word in text for word in _TELLING_KO)
 
 
 def _sign(tokens: list[str], i: int) -> int:

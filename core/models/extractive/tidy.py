@@ -48,9 +48,9 @@ _SENTENCE = re.compile(
 
 def plain(text: str) -> str:
     """`text` without invisible characters, markup brackets, emoji, lone jamo (ㅋㅋ, ㅠㅠ) and repeated marks."""
-    text = unicodedata.normalize("NFKC", text) if not text.isascii() else text
     if not text.isascii():
-        text = _EMOJI.sub(" ", _JAMO.sub(" ", _INVISIBLE.sub("", text)))
+        text = unicodedata.normalize("NFKC", _JAMO.sub(" ", _INVISIBLE.sub("", text)))
+        text = _EMOJI.sub(" ", text)
     text = _TILDE.sub(" ", _BRACKETED.sub(" ", text))
     text = _REPEATED.sub(r"\1", text)
     return _SPACE.sub(" ", text).strip()

@@ -45,7 +45,8 @@ def language(text: str) -> str:
 
 def nothing_clear(block: Block) -> str:
     """What is said where no sentence may be used."""
-    return _NOTHING_CLEAR[block.attributes.get("lang") or language(" ".join(block.lines))[:2]]
+    lang = block.attributes.get("lang", language(" ".join(block.lines)))
+    return _NOTHING_CLEAR["ko" if lang == "ko" else "en"]
 
 
 def nothing_about(names: Sequence[str], lang: str) -> str:
