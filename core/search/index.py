@@ -36,18 +36,26 @@ def open_index(
         from core.search.edge.index import EdgeIndex
 
         return EdgeIndex(config, mark)
+    if config.backend == "qdrant":
+        from core.search.server.index import ServerIndex
+
+        return ServerIndex(config, mark, env)
     raise _unknown(config)
 
 
 def open_searcher(config: SearchConfig, env: Mapping[str, str] = os.environ, *, index: Index | None = None) -> Searcher:
     """A searcher; nothing is opened, connected or loaded before its first search.
 
-    `index`: the same index open for writing in this process; the searcher takes its embedder's mark as given.
+    `index`: the same index, open for writing in this process: the embedded one then stays open for the searcher too.
     """
     if config.backend == "edge":
         from core.search.edge.searcher import EdgeSearcher
 
-        return EdgeSearcher(config, env)
+        return EdgeSearcher(config, env, open_now=index is not None)
+    if config.backend == "qdrant":
+        from core.search.server.searcher import ServerSearcher
+
+        return ServerSearcher(config, env)
     raise _unknown(config)
 
 

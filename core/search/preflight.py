@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from core.base.endpoints import SearchConfig
 from core.base.errors import BrigadeError, ConfigError, IndexMismatchError
 from core.search.embedders import Embedder, load_embedder
+from core.search.identity import mark_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,7 @@ class Finding:
 
 
 async def check(config: SearchConfig, env: Mapping[str, str] = os.environ) -> list[Finding]:
-    """What was found, all well; otherwise the first problem is raised: a SearchError or ConfigError with the way out."""
+    """What was found, all well; otherwise the first problem is raised: a SearchError or ConfigError."""
     findings = await examine(config, env)
     for finding in findings:
         if finding.error is not None:
@@ -48,9 +49,20 @@ async def examine(config: SearchConfig, env: Mapping[str, str] = os.environ) -> 
 async def _index_findings(config: SearchConfig, embedder: Embedder, env: Mapping[str, str]) -> list[Finding]:
     if config.backend == "edge":
         return [await asyncio.to_thread(found, "index", lambda: _edge(config, embedder))]
+    if config.backend == "qdrant":
+        return [await _server(config, embedder, env)]
     msg = f"The search backend {config.backend!r} is unknown. Use 'edge' (embedded) or 'qdrant' (a server)."
     error = ConfigError(msg)
     return [Finding("index", msg, error)]
+
+
+async def _server(config: SearchConfig, embedder: Embedder, env: Mapping[str, str]) -> Finding:
+    from core.search.server.look import look
+
+    try:
+        return Finding("collection", await look(config, mark_of(embedder, config.whole_reviews), env))
+    except BrigadeError as error:
+        return Finding("collection", str(error), error)
 
 
 def found(name: str, look: Callable[[], str]) -> Finding:
@@ -64,7 +76,6 @@ def found(name: str, look: Callable[[], str]) -> Finding:
 def _edge(config: SearchConfig, embedder: Embedder) -> str:
     from core.search.edge.index import EdgeIndex
     from core.search.edge.shard import read_mark
-    from core.search.identity import mark_of
 
     if read_mark(config.path) is None:
         msg = f"There is no index at {config.path}. Import reviews first: python -m core import FILE."

