@@ -1,0 +1,63 @@
+"""The ledger: every call is on record before it is sent, and its end, result and cost are recorded together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import cast
+
+from core.base.records import Attempt, NodeResult, Outcome, Settlement
+from core.base.views import GateSample
+from core.store.begins import Begins
+from core.store.gauges import Gauges
+from core.store.progress import ItemDone
+from core.store.rollups import Rollups
+from core.store.settles import Ending, Settles
+from core.store.spill import Spill
+from core.store.writer import Writer
+
+
+class Ledger:
+    """The hot path: coroutines that return once their rows are durable.
+
+    StoreFullError when the disk takes no more (results are kept beside the database and taken in at the next open),
+    StoreError when one write is wrong. A caller that is cancelled while it waits does not undo its write.
+    """
+
+    def __init__(self, writer: Writer, rollups: Rollups, spill: Spill) -> None:
+        self._writer = writer
+        self._begins = Begins(self._withdraw)
+        self._settles = Settles(rollups, spill.keep)
+        self._gauges = Gauges()
+
+    def __repr__(self) -> str:
+        return f"<Ledger {self._writer!r}>"
+
+    async def begin(self, attempt: Attempt) -> int:
+        """Put a call on record before it is sent; its id. If the caller is cancelled meanwhile, so is the attempt."""
+        return cast(int, await self._writer.write(self._begins, attempt))
+
+    async def settle(
+        self,
+        attempt_id: int,
+        attempt: Attempt,
+        settlement: Settlement,
+        results: Sequence[NodeResult] = (),
+        item: ItemDone | None = None,
+    ) -> None:
+        """Record how a call ended, with its results, cost and what its item came to, in one transaction.
+
+        StoreError when the attempt is not open: settled before, or orphaned because the run was taken over.
+        """
+        await self._writer.write(self._settles, Ending(attempt_id, attempt, settlement, results, item))
+
+    async def save(self, results: Sequence[NodeResult], item: ItemDone | None = None) -> None:
+        """Record results that took no call, and what an item came to."""
+        await self._writer.write(self._settles, Ending(0, None, None, results, item))
+
+    async def sample(self, run_id: str, samples: Sequence[GateSample]) -> None:
+        """Record what the gates did; does not wait."""
+        self._writer.post(self._gauges, (run_id, samples))
+
+    def _withdraw(self, attempt_id: int, attempt: Attempt) -> None:
+        settlement = Settlement("cancelled", Outcome.IGNORED, 0.0)
+        self._writer.post(self._settles, Ending(attempt_id, attempt, settlement, (), None))

@@ -1,0 +1,135 @@
+"""Keeps the roll-up tables: new attempts are folded in once a second; a run's rows can be rebuilt from the ledger."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from core.store.slices import COLUMNS, SLICE, Key, Settled, Slice, fold
+from core.store.statements import Bulk
+from core.store.writer import Work
+
+_KEYS = "run_id, width, slice, stage, resource, model"
+_SELECT = f"SELECT {', '.join(COLUMNS)} FROM rollups WHERE ({_KEYS}) = (?, ?, ?, ?, ?, ?)"  # noqa: S608 - constants
+_REPLACE = Bulk(f"INSERT OR REPLACE INTO rollups ({_KEYS}, {', '.join(COLUMNS)}) VALUES", len(COLUMNS) + 6)
+_PROGRESS = Bulk(
+    "INSERT INTO progress (run_id, slice, finished) VALUES",
+    3,
+    "ON CONFLICT DO UPDATE SET finished = finished + excluded.finished",
+)
+_SETTLED = """SELECT run_id, stage, resource, model, started_at + coalesce(service_s, 0), state, number, calls, queue_s,
+    coalesce(service_s, 0), ttft_s, input_tokens, output_tokens, cost_nano
+    FROM attempts WHERE run_id = ? AND state <> 'started'"""
+
+Finished = tuple[str, float]
+
+
+class Rollups(Work):
+    """Attempts and items settled since the last flush. Applying it flushes; so does every rebuild, first."""
+
+    def __init__(self) -> None:
+        self._attempts: list[Settled] = []
+        self._items: list[Finished] = []
+        self._written = (0, 0)
+        self._rebuilt: set[str] = set()
+
+    def __repr__(self) -> str:
+        return f"<Rollups, {len(self._attempts)} attempts to fold in>"
+
+    def note(self, attempts: Iterable[Settled], items: Iterable[Finished]) -> None:
+        """Attempts and items whose transaction is committed."""
+        self._attempts += attempts
+        self._items += items
+
+    def due(self) -> Rollups | None:
+        """Itself when there is something to flush."""
+        return self if self._attempts or self._items else None
+
+    def apply(self, db: sqlite3.Connection, payloads: Sequence[str | None]) -> list[None]:
+        """Flush; a payload that names a run has that run rebuilt from the ledger."""
+        self._flush(db)
+        for run_id in payloads:
+            if run_id is not None:
+                rebuild(db, run_id)
+                self._rebuilt.add(run_id)
+        return [None] * len(payloads)
+
+    def committed(self, payloads: Sequence[str | None], answers: Sequence[None]) -> None:
+        """Forget what is in the tables now, be it by this flush or because its run was rebuilt."""
+        attempts, items = self._written
+        self._attempts = [row for row in self._attempts[attempts:] if row.run_id not in self._rebuilt]
+        self._items = [row for row in self._items[items:] if row[0] not in self._rebuilt]
+        self.rolled_back()
+
+    def rolled_back(self) -> None:
+        self._written = (0, 0)
+        self._rebuilt = set()
+
+    def _flush(self, db: sqlite3.Connection) -> None:
+        add_attempts(db, self._attempts)
+        add_items(db, self._items)
+        self._written = (len(self._attempts), len(self._items))
+
+
+def add_attempts(db: sqlite3.Connection, attempts: Sequence[Settled]) -> None:
+    """Fold attempts into the stored slices."""
+    began = {run_id: _began(db, run_id) for run_id in {row.run_id for row in attempts}}
+    folded = fold(attempts, began)
+    _REPLACE.run(db, [[*key, *_with_stored(db, key, part).to_row()] for key, part in folded.items()])
+
+
+def _with_stored(db: sqlite3.Connection, key: Key, part: Slice) -> Slice:
+    row = db.execute(_SELECT, key).fetchone()
+    if row is not None:
+        part.merge(Slice.from_row(dict(zip(COLUMNS, row, strict=True))))
+    return part
+
+
+def _began(db: sqlite3.Connection, run_id: str) -> float:
+    row = db.execute("SELECT coalesce(started_at, created_at) FROM runs WHERE id = ?", (run_id,)).fetchone()
+    return float(row[0]) if row else 0.0
+
+
+def add_items(db: sqlite3.Connection, items: Sequence[Finished]) -> None:
+    """Count finished items into slices of time."""
+    counted = Counter((run_id, int(finished_s // SLICE)) for run_id, finished_s in items)
+    _PROGRESS.run(db, [(*key, count) for key, count in counted.items()])
+
+
+def rebuild(db: sqlite3.Connection, run_id: str) -> None:
+    """Make a run's roll-ups, counters and money anew from its attempts and items."""
+    db.execute("DELETE FROM rollups WHERE run_id = ?", (run_id,))
+    db.execute("DELETE FROM progress WHERE run_id = ?", (run_id,))
+    rows = db.execute(_SETTLED, (run_id,))
+    add_attempts_of(db, run_id, rows)
+    db.execute(
+        """INSERT INTO progress (run_id, slice, finished) SELECT run_id, CAST(finished_s / ? AS INTEGER), count(*)
+        FROM run_items WHERE run_id = ? AND status <> 'pending' AND finished_s IS NOT NULL GROUP BY 1, 2""",
+        (SLICE, run_id),
+    )
+    recount(db, run_id)
+
+
+def add_attempts_of(db: sqlite3.Connection, run_id: str, rows: Iterable[Sequence[object]]) -> None:
+    """Fold rows of the attempts table of one run, however many, without holding them."""
+    folded = fold((Settled(*row) for row in rows), {run_id: _began(db, run_id)})  # type: ignore[arg-type]
+    _REPLACE.run(db, [[*key, *part.to_row()] for key, part in folded.items()])
+
+
+def recount(db: sqlite3.Connection, run_id: str) -> None:
+    """Set a run's counters and money to what its items and attempts say."""
+    db.execute(
+        """UPDATE runs SET (selected, pending, done, failed, refused, no_reviews) = (SELECT count(*),
+            sum(status = 'pending'), sum(status = 'done'), sum(status = 'failed'), sum(status = 'refused'),
+            sum(status = 'no_reviews') FROM run_items WHERE run_id = runs.id)
+        WHERE id = ? AND EXISTS (SELECT 1 FROM run_items WHERE run_id = runs.id)""",
+        (run_id,),
+    )
+    db.execute(
+        """UPDATE runs SET (cost_nano, priced, unpriced) = (SELECT coalesce(sum(cost_nano), 0), count(cost_nano),
+            coalesce(sum(cost_nano IS NULL AND output_tokens IS NOT NULL AND resource <> 'search'), 0)
+            FROM attempts WHERE run_id = runs.id)
+        WHERE id = ?""",
+        (run_id,),
+    )

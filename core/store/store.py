@@ -1,0 +1,114 @@
+"""The database of one path."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from pathlib import Path
+from types import TracebackType
+
+from core.base.clock import SYSTEM_CLOCK, Clock
+from core.base.errors import StoreError
+from core.store.catalogue import Catalogue
+from core.store.connection import Readers, connect_writer
+from core.store.controls import Controls
+from core.store.item_rows import define_haystack
+from core.store.ledger import Ledger
+from core.store.migrations import migrate
+from core.store.reports import Reports
+from core.store.rollups import Rollups
+from core.store.runs import Runs
+from core.store.settings import SettingsTable
+from core.store.spill import Spill
+from core.store.writer import Writer
+
+
+class Store:
+    """The database of one path: migrated on opening, written by one thread, read by connections of their own.
+
+    `failed` is set once the disk takes nothing more; what calls came to since then is in the spill beside it.
+    """
+
+    def __init__(self, path: Path, db: sqlite3.Connection, spill: Spill, clock: Clock) -> None:
+        self.path = path
+        rollups = Rollups()
+        self._readers = readers = Readers(path)
+        self._writer = writer = Writer(db, path, rollups.due)
+        self.failed: threading.Event = writer.failed
+        self.catalogue = Catalogue(readers, writer)
+        self.runs = Runs(readers, writer, rollups, clock)
+        self.ledger = Ledger(writer, rollups, spill)
+        self.controls = Controls(readers, writer, clock)
+        self.reports = Reports(readers, clock)
+        self.settings = SettingsTable(readers, writer, clock)
+
+    def __repr__(self) -> str:
+        return f"<Store {self.path}, {self._writer!r}>"
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @classmethod
+    def open(cls, path: Path | str, *, clock: Clock = SYSTEM_CLOCK) -> Store:
+        """Open or create a database and bring it up to date.
+
+        StoreVersionError when a newer Brigade wrote it; StoreError when it is no database, is damaged or cannot be
+        written.
+        """
+        path = Path(path)
+        db = _connect(path)
+        spill = Spill(path)
+        try:
+            prepare(db, path, spill)
+        except BaseException:
+            db.close()
+            raise
+        return cls(path, db, spill, clock)
+
+    def close(self) -> None:
+        """Commit what is queued and end the writer; later writes and reads are errors."""
+        self._writer.close()
+        self._readers.close()
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return connect_writer(path)
+    except OSError as exc:
+        msg = f"{path.parent} cannot be made: {exc.strerror}. Choose another place with --db PATH."
+        raise StoreError(msg) from exc
+    except sqlite3.Error as exc:
+        raise _unusable(path, exc) from exc
+
+
+def prepare(db: sqlite3.Connection, path: Path, spill: Spill) -> None:
+    """Migrate, and take in what a full disk had kept out once the file is found to be whole."""
+    try:
+        migrate(db, path)
+        define_haystack(db)
+        if spill.waiting():
+            _check(db)
+            spill.take_in(db)
+        spill.reserve()
+    except sqlite3.Error as exc:
+        raise _unusable(path, exc) from exc
+
+
+def _check(db: sqlite3.Connection) -> None:
+    verdict = db.execute("PRAGMA quick_check(1)").fetchone()[0]
+    if verdict != "ok":
+        raise sqlite3.DatabaseError(verdict)
+
+
+def _unusable(path: Path, error: sqlite3.Error) -> StoreError:
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF
+    if code in {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT}:
+        way_out = f"Move it away, or save what can be saved with `sqlite3 {path} .recover`; or choose another --db PATH."
+        return StoreError(f"{path} is not a Brigade database, or is damaged: {error}. {way_out}")
+    return StoreError(f"{path} cannot be opened for writing: {error}. Check the directory, or choose another --db PATH.")
