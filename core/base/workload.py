@@ -26,11 +26,15 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class PartKind:
-    """A kind of part: `values` fixed in the file, or `source`, the list field of each item it comes from."""
+    """A kind of part: `values` fixed in the file, or `source`, the list field of each item it comes from.
+
+    title_from names the field of an entry that is its title (None: `title`, `name` or the id).
+    """
 
     name: str
     values: tuple[Part, ...] = ()
     source: str | None = None
+    title_from: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +52,9 @@ class Stage:
     """One step of a workload.
 
     each: the part kind it runs per part of (None: once per item); after: the stages it needs; batch_size: parts per
-    call (a search stage asks for all of an item's parts in one request unless told otherwise); model None: the
-    run's model; fallback: models to try next; timeout_s: total deadline of one call; attempts: tries in all;
-    skip_empty: parts without evidence cost no call.
+    call (0: one for a model, all of an item's parts in one request for a search); model None: the run's model;
+    fallback: models to try next; timeout_s: total deadline of one call; attempts: tries in all; skip_empty: parts
+    without evidence cost no call.
     """
 
     id: str
@@ -60,7 +64,7 @@ class Stage:
     title: str = ""
     title_ko: str = ""
     prompt: str = ""
-    batch_size: int = 1
+    batch_size: int = 0
     model: str | None = None
     fallback: tuple[str, ...] = ()
     max_tokens: int = 256

@@ -1,0 +1,130 @@
+"""The endpoints of a start: those of the configuration file, of the environment, and one given by hand."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+from urllib.parse import urlsplit
+
+from core.base.endpoints import ENDPOINT_KINDS, EndpointConfig
+from core.base.setting_table import Parse, flag, money, one_of, text, url, variable
+from core.base.toml_tables import Table, shown
+
+CLI = "cli"
+OPENAI_ENV = "openai-env"
+EXTRACTIVE = "extractive"
+OPENAI_URL = "https://api.openai.com/v1"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_KEYS = ("api_key", "key", "token", "secret", "password")
+
+
+def all_endpoints(
+    root: Table, env: Mapping[str, str], llm_url: str | None, sources: dict[str, str]
+) -> tuple[EndpointConfig, ...]:
+    """The endpoint given by hand first, then the file's, the environment's and the embedded one; sources fill."""
+    found: list[EndpointConfig] = []
+    if llm_url:
+        found.append(EndpointConfig(CLI, url=llm_url, key_env=bound_key(llm_url, env)))
+        sources[f"endpoint.{CLI}"] = sources["llm_url"]
+    found += _configured(root, sources)
+    names = {endpoint.name for endpoint in found}
+    if OPENAI_ENV not in names and (env.get("OPENAI_BASE_URL", "").strip() or env.get("OPENAI_API_KEY", "").strip()):
+        found.append(_from_env(root, env))
+        sources[f"endpoint.{OPENAI_ENV}"] = "environment OPENAI_BASE_URL, OPENAI_API_KEY"
+    if not any(endpoint.kind == EXTRACTIVE for endpoint in found):
+        found.append(EndpointConfig(EXTRACTIVE, EXTRACTIVE, models=(EXTRACTIVE,)))
+    return tuple(found)
+
+
+def bound_key(address: str, env: Mapping[str, str]) -> str | None:
+    """The variable of the key for an address given by hand: OpenAI's key goes to OpenAI's host only."""
+    if env.get("BRIGADE_LLM_API_KEY"):
+        return "BRIGADE_LLM_API_KEY"
+    own = env.get("OPENAI_BASE_URL", "").strip() or OPENAI_URL
+    return "OPENAI_API_KEY" if urlsplit(own).netloc == urlsplit(address).netloc else None
+
+
+def without_user(address: str) -> str:
+    """An address without the name and password that may stand in it."""
+    return re.sub(r"(?<=://)[^/@\s]+@", "***@", address)
+
+
+def _from_env(root: Table, env: Mapping[str, str]) -> EndpointConfig:
+    address = env.get("OPENAI_BASE_URL", "").strip() or OPENAI_URL
+    try:
+        address = url(address)
+    except ValueError as exc:
+        msg = f"environment OPENAI_BASE_URL = {shown(without_user(address))}: {exc}."
+        raise root.source.error(msg) from None
+    key = "OPENAI_API_KEY" if env.get("OPENAI_API_KEY", "").strip() else None
+    return EndpointConfig(OPENAI_ENV, url=address, key_env=key, provider="openai" if address == OPENAI_URL else None)
+
+
+def _configured(root: Table, sources: dict[str, str]) -> list[EndpointConfig]:
+    found: list[EndpointConfig] = []
+    for table in root.tables("endpoint"):
+        endpoint = _endpoint(table)
+        if endpoint.name in (CLI, *(e.name for e in found)):
+            table.fail("name", f"endpoint name {endpoint.name!r} is taken. Give each endpoint its own name.")
+        sources[f"endpoint.{endpoint.name}"] = str(root.source.path)
+        found.append(endpoint)
+    return found
+
+
+def _endpoint(table: Table) -> EndpointConfig:
+    """One [[endpoint]]; a key written into the file is refused without being shown."""
+    for key in _KEYS:
+        if key in table:
+            table.fail(key, f'{key} stands in the file. Put the key in a variable and name that: key_env = "MY_KEY".')
+    name = table.name("name")
+    if not _NAME.fullmatch(name):
+        table.fail("name", f"endpoint name {name!r}: up to 64 letters, digits, `.`, `_` and `-`.")
+    default = EndpointConfig(name)
+    kind = _value(table, "kind", one_of(*ENDPOINT_KINDS)) or default.kind
+    endpoint = EndpointConfig(
+        name,
+        kind,
+        url=_value(table, "url", url),
+        key_env=_value(table, "key_env", variable),
+        models=table.texts("models") or ((EXTRACTIVE,) if kind == EXTRACTIVE else ()),
+        stream=_value(table, "stream", flag) is not False,
+        provider=_value(table, "provider", text),
+        preset=_value(table, "preset", text) or default.preset,
+        **_prices(table),
+    )
+    table.done()
+    _check(table, endpoint)
+    return endpoint
+
+
+def _prices(table: Table) -> dict[str, Decimal | None]:
+    """USD per million tokens: both or none."""
+    prices = {key: _value(table, key, money) for key in ("price_input", "price_output")}
+    for key, other in (("price_input", "price_output"), ("price_output", "price_input")):
+        if prices[key] is not None and prices[other] is None:
+            table.fail(key, f"{key} without {other}. Give both prices, or none for the provider's own.")
+    return prices
+
+
+def _check(table: Table, endpoint: EndpointConfig) -> None:
+    if endpoint.kind == "openai" and not endpoint.url:
+        table.fail("", f'endpoint {endpoint.name!r} needs url = "http://...".')
+    if endpoint.kind != "openai":
+        for key in ("url", "key_env"):
+            if key in table:
+                table.fail(key, f"{key} is for openai endpoints; {endpoint.kind} needs none.")
+    if endpoint.kind == "practice" and not endpoint.models:
+        table.fail("", f"endpoint {endpoint.name!r} needs models = [...].")
+
+
+def _value(table: Table, key: str, parse: Parse) -> Any:
+    raw = table.raw(key)
+    if raw is None:
+        return None
+    try:
+        return parse(raw)
+    except ValueError as exc:
+        value = "..." if key == "key_env" else without_user(shown(raw))
+        table.fail(key, f"{key} = {value}: {exc}.")
