@@ -9,12 +9,12 @@ from core.ui.frame import open_page
 from core.ui.language import t
 
 desk = open_page("costs")
-head, picker = st.columns([3, 4], vertical_alignment="center")
+head, picker = st.columns([3, 4], vertical_alignment="bottom")
 head.title(t("nav.costs"), anchor=False)
 with picker:
     run = pick_run(desk.service)
 if run is None:
-    show_empty("empty.runs", ":material/payments:")
+    show_empty("empty.runs", ":material/payments:", go="pages/run.py")
     st.stop()
 stats = desk.service.stages(run.id)
 if not stats:

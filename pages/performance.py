@@ -9,12 +9,12 @@ from core.ui.frame import open_page
 from core.ui.language import t
 
 desk = open_page("performance")
-head, picker = st.columns([3, 4], vertical_alignment="center")
+head, picker = st.columns([3, 4], vertical_alignment="bottom")
 head.title(t("nav.performance"), anchor=False)
 with picker:
     run = pick_run(desk.service)
 if run is None:
-    show_empty("empty.runs", ":material/speed:")
+    show_empty("empty.runs", ":material/speed:", go="pages/run.py")
     st.stop()
 stats = desk.service.stages(run.id)
 if not stats:

@@ -11,12 +11,12 @@ from core.ui.frame import open_page
 from core.ui.language import t
 
 desk = open_page("results")
-head, picker = st.columns([3, 4], vertical_alignment="center")
+head, picker = st.columns([3, 4], vertical_alignment="bottom")
 head.title(t("nav.results"), anchor=False)
 with picker:
     run = pick_run(desk.service)
 if run is None:
-    show_empty("empty.runs", ":material/restaurant_menu:")
+    show_empty("empty.runs", ":material/restaurant_menu:", go="pages/run.py")
     st.stop()
 table, result = st.columns([4, 7], gap="medium")
 with table:

@@ -25,7 +25,7 @@ def compose(desk: Desk) -> None:
 
 
 desk = open_page("run")
-head, picker = st.columns([3, 4], vertical_alignment="center")
+head, picker = st.columns([3, 4], vertical_alignment="bottom")
 head.title(t("nav.run"), anchor=False)
 with picker:
     run = pick_run(desk.service, newest=False)

@@ -1,24 +1,41 @@
-"""The one service of this process, shared by all sessions.
+"""The one service of this process, shared by all sessions, with the first import of its samples.
 
 Streamlit throws local modules away when a source file changes; a service that survived would hold classes of the old
-code, and a second one would start a second engine. So the cache is keyed by the sources below the screen: editing a page keeps the
-service, editing the core closes it and opens the next.
+code, and a second one would start a second engine. So the cache is keyed by the sources below the screen: editing a
+page keeps the service, editing the core closes it and opens the next.
 """
 
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from core.ui.samples import SampleImport
+
 if TYPE_CHECKING:
     from core.service import Service
 
 CORE = Path(__file__).resolve().parents[1]
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A service and the import of its samples, which begins with it."""
+
+    service: Service
+    samples: SampleImport
+
+    def close(self) -> None:
+        """Let the runs of this process drain and close everything."""
+        self.service.close()
 
 
 def open_service() -> Service:
@@ -26,17 +43,19 @@ def open_service() -> Service:
     from core.base.settings import load_settings
     from core.service import Service
 
-    return Service.open(load_settings(env=os.environ, cli={}), who="dashboard")
+    return Service.open(load_settings(env=os.environ, cli={}))
 
 
-def service() -> Service:
+def opened() -> Opened:
     """The service; raises `BrigadeError` when it cannot be opened."""
     return _opened(sources())
 
 
-@st.cache_resource(max_entries=1, show_spinner=False, on_release=lambda opened: opened.close())
-def _opened(code: str) -> Service:
-    return open_service()
+@st.cache_resource(max_entries=1, show_spinner=False, on_release=Opened.close)
+def _opened(code: str) -> Opened:
+    log.info("opening the service for the core %s", code[:12])
+    service = open_service()
+    return Opened(service, SampleImport(service))
 
 
 @cache

@@ -23,16 +23,29 @@ def titled(title: str, title_ko: str, otherwise: str = "") -> str:
     return (title_ko if current_language() == "ko" else "") or title or otherwise
 
 
+def read_language() -> None:
+    """Take the language from the URL, and put a language that was chosen back into it (page links drop it)."""
+    asked = st.query_params.get("lang")
+    if asked in LANGUAGES:
+        st.session_state["lang"] = asked
+    elif "lang" in st.session_state:
+        st.query_params["lang"] = current_language()
+
+
 def choose_language() -> None:
     """The switch in the sidebar."""
+    st.session_state["lang_switch"] = current_language()
     st.segmented_control(
         t("frame.language"),
         list(LANGUAGES),
         format_func=LANGUAGES.__getitem__,
-        default=pick(st.context.locale),
         required=True,
-        key="lang",
-        bind="query-params",
+        key="lang_switch",
+        on_change=_switch,
         label_visibility="collapsed",
         width="stretch",
     )
+
+
+def _switch() -> None:
+    st.session_state["lang"] = st.query_params["lang"] = st.session_state["lang_switch"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -48,25 +47,13 @@ class SampleImport:
         self.share = min(1.0, max(0.0, share))
 
 
-@st.cache_resource(max_entries=1, show_spinner=False)
-def _import(_service: Service, identity: int) -> SampleImport:
-    return SampleImport(_service)
-
-
-def ensure_samples(service: Service) -> None:
+def wait_for_samples(work: SampleImport) -> None:
     """Wait for the first import, showing its progress; costs nothing once it has ended."""
-    work = _import(service, id(service))
-    if work.wait(0.3):
-        return _tell(work)
-    bar = st.progress(0.0, text=t("samples.importing"))
-    while not work.wait(0.2):
-        bar.progress(work.share, text=t("samples.importing"))
-    bar.empty()
-    time.sleep(0)
-    return _tell(work)
-
-
-def _tell(work: SampleImport) -> None:
+    if not work.wait(0.3):
+        bar = st.progress(0.0, text=t("samples.importing"))
+        while not work.wait(0.2):
+            bar.progress(work.share, text=t("samples.importing"))
+        bar.empty()
     if work.problem:
         st.warning(t("samples.failed"), icon=":material/warning:")
         st.text(work.problem)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from core.base.records import RunStatus
 from core.base.views import ControlView, Forecast, RunSnapshot, RunView
 from core.ui.language import t
@@ -18,6 +20,16 @@ STATUS_LOOK: dict[RunStatus, tuple[str, str]] = {
     RunStatus.BUDGET: ("orange", ":material/payments:"),
     RunStatus.CRASHED: ("red", ":material/error:"),
 }
+USUAL = (
+    (re.compile(r"Cancelled by (?P<who>.+)\."), "said.cancelled_by"),
+    (re.compile(r"Paused by (?P<who>.+)\."), "said.paused_by"),
+    (
+        re.compile(r"The budget of (?P<budget>\S+) USD is reached: (?P<spent>\S+) spent, (?P<open>\S+) in flight\."),
+        "said.budget",
+    ),
+    (re.compile(r"refused: no process owns the run; resume it first"), "said.no_owner"),
+    (re.compile(r"superseded"), "said.superseded"),
+)
 LIVE = frozenset({RunStatus.PENDING, RunStatus.RUNNING})
 RESUMABLE = frozenset({RunStatus.PAUSED, RunStatus.INTERRUPTED, RunStatus.BUDGET, RunStatus.CRASHED})
 
@@ -72,7 +84,16 @@ def outcome_sentence(control: ControlView) -> str:
         return t("control.waiting")
     if control.outcome in ("", "done", "ok", "applied"):
         return t("control.applied", time=seconds(max(0.0, control.applied_at - control.at)))
-    return control.outcome
+    return said(control.outcome)
+
+
+def said(text: str) -> str:
+    """A sentence of the engine in the session's language where it is one of its usual ones, else as it is."""
+    for pattern, key in USUAL:
+        found = pattern.fullmatch(text)
+        if found:
+            return t(key, **found.groupdict())
+    return text
 
 
 def forecast_sentence(forecast: Forecast) -> str:

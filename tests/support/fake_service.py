@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import IO, Any
 
 from core.base.errors import RunError, UnknownError
 from core.base.records import Citation, Evidence, Item, ItemStatus, Review, RunStatus
@@ -38,10 +38,46 @@ RUNS: tuple[tuple[str, str, str, str, float, int, int, int, int, int, str | None
     ("run-live", "restaurant-reviews", "running", "", 0.0, 240, 0, 2, 1, 3, "0"),
     ("run-done", "restaurant-reviews", "finished", "", 3.0, 240, 231, 4, 2, 3, "1.8421"),
     ("run-cards", "celtic-cross", "finished", "", 5.0, 12, 12, 0, 0, 0, None),
-    ("run-paused", "restaurant-reviews", "paused", "401 from practice: the key is not accepted", 8.0, 240, 96, 0, 0, 1, "0.7310"),
-    ("run-budget", "restaurant-reviews", "budget", "The budget of 0.50 USD is reached", 26.0, 240, 64, 0, 0, 1, "0.4987"),
-    ("run-crash", "restaurant-reviews", "crashed", "the process 4711 on host kitchen is gone", 49.0, 240, 120, 1, 0, 2, "0.9120"),
-    ("run-stopped", "restaurant-reviews", "cancelled", "stopped by dana", 72.0, 240, 33, 0, 0, 0, "0.2411"),
+    (
+        "run-paused",
+        "restaurant-reviews",
+        "paused",
+        "401 from practice: the key is not accepted",
+        8.0,
+        240,
+        96,
+        0,
+        0,
+        1,
+        "0.7310",
+    ),
+    (
+        "run-budget",
+        "restaurant-reviews",
+        "budget",
+        "The budget of 0.50 USD is reached: 0.498700 spent, 0.001200 in flight.",
+        26.0,
+        240,
+        64,
+        0,
+        0,
+        1,
+        "0.4987",
+    ),
+    (
+        "run-crash",
+        "restaurant-reviews",
+        "crashed",
+        "the process 4711 on host kitchen is gone",
+        49.0,
+        240,
+        120,
+        1,
+        0,
+        2,
+        "0.9120",
+    ),
+    ("run-stopped", "restaurant-reviews", "cancelled", "Cancelled by dana.", 72.0, 240, 33, 0, 0, 0, "0.2411"),
 )
 
 
@@ -105,9 +141,12 @@ class FakeService:
         offset: int = 0,
     ) -> ItemPage:
         found = [i for i in self._catalogue(workload) if self._matches(i, search, filters)]
-        found.sort(key=lambda i: (i.reviews if order == "reviews" else i.name), reverse=descending)
+        found.sort(key=lambda i: i.reviews if order == "reviews" else i.name, reverse=descending)
         rows = tuple(ItemView(i.id, i.name, i.kind, i.fields, i.reviews) for i in found[offset : offset + limit])
         return ItemPage(rows, len(found))
+
+    def item_ids(self, workload: str, *, search: str = "", filters: Mapping[str, str] | None = None) -> list[str]:
+        return [i.id for i in self._catalogue(workload) if self._matches(i, search, filters or {})]
 
     def facets(self, workload: str, field: str) -> dict[str, int]:
         counts: dict[str, int] = {}
@@ -186,7 +225,7 @@ class FakeService:
             self._status[run_id] = after
         now = self.clock()
         number = len(self._controls) + 1
-        self._controls.append(ControlView(number, run_id, now, who, action, old, new, reason, now + 0.1, "done"))
+        self._controls.append(ControlView(number, run_id, now, who, action, old, new, reason, now + 0.1, "applied"))
         return number
 
     def runs(self, *, limit: int = 50, offset: int = 0, workload: str | None = None) -> list[RunView]:
@@ -196,7 +235,9 @@ class FakeService:
     def run(self, run_id: str) -> RunView:
         row = next((r for r in self._runs if r[0] == run_id), None)
         if row is None:
-            msg = f"there is no run {run_id!r}; the last ones are {', '.join(r[0] for r in self._runs[:5]) or 'none yet'}"
+            msg = (
+                f"there is no run {run_id!r}; the last ones are {', '.join(r[0] for r in self._runs[:5]) or 'none yet'}"
+            )
             raise UnknownError(msg)
         return self._view(row)
 
@@ -223,15 +264,34 @@ class FakeService:
         offset: int = 0,
     ) -> ItemPage:
         run = self.run(run_id)
-        found = [v for v in self._run_rows(run) if search.lower() in f"{v.id} {v.name}".lower() and status in (None, v.status)]
+        found = [
+            v
+            for v in self._run_rows(run)
+            if search.lower() in f"{v.id} {v.name}".lower() and status in (None, v.status)
+        ]
         return ItemPage(tuple(found[offset : offset + limit]), len(found))
 
     def _run_rows(self, run: RunView) -> list[ItemView]:
-        counts = ((ItemStatus.FAILED, run.failed), (ItemStatus.REFUSED, run.refused), (ItemStatus.NO_REVIEWS, run.no_reviews))
-        ends = [s for s, n in ((ItemStatus.DONE, run.done), *counts, (ItemStatus.PENDING, run.pending)) for _ in range(n)]
+        counts = (
+            (ItemStatus.FAILED, run.failed),
+            (ItemStatus.REFUSED, run.refused),
+            (ItemStatus.NO_REVIEWS, run.no_reviews),
+        )
+        ends = [
+            s for s, n in ((ItemStatus.DONE, run.done), *counts, (ItemStatus.PENDING, run.pending)) for _ in range(n)
+        ]
         why = world.HOSTILE[0] if self.hostile else "504 from practice after 3 attempts: upstream timed out"
         return [
-            ItemView(i.id, i.name, i.kind, i.fields, i.reviews, s, n * 0.9 if s == "done" else None, why if s == "failed" else None)
+            ItemView(
+                i.id,
+                i.name,
+                i.kind,
+                i.fields,
+                i.reviews,
+                s,
+                n * 0.9 if s == "done" else None,
+                why if s == "failed" else None,
+            )
             for n, (i, s) in enumerate(zip(self._catalogue(run.workload), ends, strict=False))
         ]
 
@@ -253,7 +313,9 @@ class FakeService:
 
     def _reading(self, item: Item) -> list[ResultView]:
         told = "This card asks for patience: what was begun in haste settles when it is given a season."
-        rows = [self._result(item, "card_interpretation", c["id"], f"{c['card']}. {told}", ()) for c in item.fields["cards"]]
+        rows = [
+            self._result(item, "card_interpretation", c["id"], f"{c['card']}. {told}", ()) for c in item.fields["cards"]
+        ]
         for stage in ("overall_reading", "relationships", "advice"):
             rows.append(self._result(item, stage, "", f"{told} The cards around it agree.", ()))
         return rows
@@ -300,7 +362,9 @@ class FakeService:
         calls = round((6, 14, 5, 4)[n] * (1 + 0.3 * math.sin(t / 17 + n)))
         base = 0.04 if stage.kind == "search" else 0.7 + 0.2 * n
         cost = Decimal(calls) * Decimal("0.0019") if stage.kind == "llm" else None
-        return Bucket(t, 5.0, stage.id, stage.kind, "practice-small", calls, calls, 0, 0, base, base * 2, calls * 96, cost)
+        return Bucket(
+            t, 5.0, stage.id, stage.kind, "practice-small", calls, calls, 0, 0, base, base * 2, calls * 96, cost
+        )
 
     def samples(self, run_id: str) -> tuple[GateSample, ...]:
         run = self.run(run_id)
@@ -319,7 +383,9 @@ class FakeService:
     def timeline(self, run_id: str, item_id: str) -> list[AttemptView]:
         run = self.run(run_id)
         if run.workload == "celtic-cross":
-            return [self._attempt(i, item_id, "card_interpretation", (f"c{i * 3 + 1}",), 0.1, 1.1 + i / 5) for i in range(4)]
+            return [
+                self._attempt(i, item_id, "card_interpretation", (f"c{i * 3 + 1}",), 0.1, 1.1 + i / 5) for i in range(4)
+            ]
         rows = [self._attempt(0, item_id, "search", ("service", "price", "food"), 0.2, 0.06)]
         for n, part in enumerate(("service", "price", "food")):
             rows.append(self._attempt(n + 1, item_id, "aspect_summary", (part,), 0.5 + 0.2 * n, 0.9 + n * 0.3))
@@ -330,11 +396,21 @@ class FakeService:
         run = self.run(run_id)
         why = world.HOSTILE[3] if self.hostile else "504 from practice: upstream timed out"
         count = min(run.failed, limit)
-        return [self._attempt(90 + i, f"r{i:04d}", "aspect_summary", ("food",), 9.0, 2.0, error=why) for i in range(count)]
+        return [
+            self._attempt(90 + i, f"r{i:04d}", "aspect_summary", ("food",), 9.0, 2.0, error=why) for i in range(count)
+        ]
 
     @staticmethod
     def _attempt(
-        n: int, item: str, stage: str, parts: tuple[str, ...], t: float, seconds: float, *, number: int = 1, error: str | None = None
+        n: int,
+        item: str,
+        stage: str,
+        parts: tuple[str, ...],
+        t: float,
+        seconds: float,
+        *,
+        number: int = 1,
+        error: str | None = None,
     ) -> AttemptView:
         llm = stage != "search"
         return AttemptView(
@@ -356,16 +432,17 @@ class FakeService:
     def measures(self, run_id: str) -> dict[str, Any]:
         run = self.run(run_id)
         return {
-            "run_id": run.id, "status": str(run.status), "wall_s": run.wall_s, "first_result_s": 2.4, "median_result_s": 96.0,
+            "run_id": run.id, "status": str(run.status), "wall_s": run.wall_s,
+            "first_result_s": 2.4, "median_result_s": 96.0,
             "calls": {"search": run.done, "llm": run.done * 4}, "retries": 21, "rate_limited": 8, "fallbacks": 2,
             "tokens": {"input": run.done * 3280, "output": run.done * 384}, "time_saved_s": run.done * 3.1,
             "cost_usd": None if run.cost_usd is None else float(run.cost_usd),
             "peak": {"search": 5, "llm": 16}, "limit": dict(self._limits),
         }  # fmt: skip
 
-    def export_bytes(self, run_id: str, fmt: str) -> bytes:
+    def export(self, run_id: str, fmt: str, out: IO[bytes]) -> int:
         self.sent.append(("export", run_id, fmt))
-        return b"item_id,item_name\n"
+        return out.write(b"item_id,item_name\n")
 
     def _count(self, workload: str, items: str | Sequence[str]) -> int:
         everything = len(self._catalogue(workload))
@@ -380,9 +457,9 @@ class FakeService:
         why = world.HOSTILE[2] if self.hostile else "GPU 2 joined"
         at = self.opened
         return [
-            ControlView(1, "run-done", at - 10_740, "dana", "llm_limit", "8", "16", why, at - 10_739, "done"),
-            ControlView(2, "run-done", at - 10_660, "minsu", "search_limit", "8", "4", "", at - 10_659, "done"),
-            ControlView(3, "run-live", at - 40, "dana", "llm_limit", "8", "16", why, at - 39, "done"),
+            ControlView(1, "run-done", at - 10_740, "dana", "llm_limit", "8", "16", why, at - 10_739, "applied"),
+            ControlView(2, "run-done", at - 10_660, "minsu", "search_limit", "8", "4", "", at - 10_659, "applied"),
+            ControlView(3, "run-live", at - 40, "dana", "llm_limit", "8", "16", why, at - 39, "applied"),
         ]
 
     def _view(self, row: tuple[Any, ...]) -> RunView:
@@ -398,6 +475,7 @@ class FakeService:
         return RunView(
             run_id, workload, RunStatus(status), reason, started - 1, started, ended,
             {"model": "practice-small", "who": "dana"}, selected, done, failed, refused, none,
-            selected - done - failed - refused - none, wall, None if cost is None else Decimal(cost), 0 if cost else done * 7,
+            selected - done - failed - refused - none, wall,
+            None if cost is None else Decimal(cost), 0 if cost else done * 7,
             self._limits["search"], self._limits["llm"], "kitchen:4711", status == "running",
         )  # fmt: skip

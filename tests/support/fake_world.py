@@ -14,13 +14,39 @@ HOSTILE = (
     "[click me](https://evil.example/phish)",
     "<a href='https://evil.example'>free meal</a><iframe src=https://evil.example></iframe>",
     ":material/bug_report: :red[alert] $\\href{https://evil.example}{x}$",
-    "=HYPERLINK(\"https://evil.example\",\"open\")",
+    '=HYPERLINK("https://evil.example","open")',
     "<svg/onload=fetch('https://evil.example/svg')>",
 )
 CITIES = ("Seoul", "Busan", "London", "Lisbon", "New York", "Osaka")
 CUISINES = ("Korean", "Italian", "Japanese", "Seafood", "Bakery", "Grill")
-FIRST = ("Copper", "Blue", "Old Mill", "Lantern", "Salt", "Juniper", "North", "Harbour", "Olive", "Maple", "달빛", "한솔")
-SECOND = ("Kitchen", "Table", "House", "Bistro", "Grill", "Canteen", "Room", "Noodles", "Bakery", "식당", "포차", "Garden")
+FIRST = (
+    "Copper",
+    "Blue",
+    "Old Mill",
+    "Lantern",
+    "Salt",
+    "Juniper",
+    "North",
+    "Harbour",
+    "Olive",
+    "Maple",
+    "달빛",
+    "한솔",
+)
+SECOND = (
+    "Kitchen",
+    "Table",
+    "House",
+    "Bistro",
+    "Grill",
+    "Canteen",
+    "Room",
+    "Noodles",
+    "Bakery",
+    "식당",
+    "포차",
+    "Garden",
+)
 SENTENCES = {
     "service": (
         "The waiter noticed that my daughter could not have nuts and changed the dish without being asked.",
@@ -54,7 +80,18 @@ TOTAL = (
     "A friendly neighbourhood place that does its fish and desserts very well and looks after families. Choose the set "
     "menu for the best value, avoid the noodle dishes at peak times, and expect a wait for the bill on busy evenings."
 )
-CARDS = ("The Fool", "The Magician", "The Tower", "The Star", "The Moon", "The Sun", "Strength", "Justice", "The Hermit", "Death")
+CARDS = (
+    "The Fool",
+    "The Magician",
+    "The Tower",
+    "The Star",
+    "The Moon",
+    "The Sun",
+    "Strength",
+    "Justice",
+    "The Hermit",
+    "Death",
+)
 PLACES = ("Present", "Challenge", "Past", "Future", "Above", "Below", "Advice", "Surroundings", "Hopes", "Outcome")
 
 
@@ -128,10 +165,12 @@ def evidence(item_id: str, part: str, *, hostile: bool = False) -> tuple[Evidenc
     """The sentences a search would find for one aspect."""
     sentences = SENTENCES.get(part, ())
     found = []
-    for i, text in enumerate(sentences):
-        text = f"{text} {HOSTILE[i % len(HOSTILE)]}" if hostile else text
+    for i, told in enumerate(sentences):
+        text = f"{told} {HOSTILE[i % len(HOSTILE)]}" if hostile else told
         author = HOSTILE[1] if hostile else ("Kim", "Ana", "J. Moore", "이서연", "Theo")[i % 5]
-        found.append(Evidence(f"{item_id}-{i // 2}", text, 0.91 - 0.07 * i, i, author, float(5 - i % 4), f"2026-0{i + 1}-14"))
+        found.append(
+            Evidence(f"{item_id}-{i // 2}", text, 0.91 - 0.07 * i, i, author, float(5 - i % 4), f"2026-0{i + 1}-14")
+        )
     return tuple(found)
 
 

@@ -38,9 +38,14 @@ def cost_over_time(buckets: Sequence[Bucket], palette: Palette, *, axis: str, ti
     at, spent = _spent(buckets)
     fig.add_trace(
         go.Scatter(
-            x=at, y=spent, mode="lines", line={"color": palette.stages[1], "width": 2, "shape": "hv"}, fill="tozeroy",
-            fillcolor="rgba(90,150,220,0.14)", hovertemplate="%{x:.0f} s: %{y:$,.4f}<extra></extra>",
-        )  # fmt: skip
+            x=at,
+            y=spent,
+            mode="lines",
+            line={"color": palette.stages[1], "width": 2, "shape": "hv"},
+            fill="tozeroy",
+            fillcolor="rgba(90,150,220,0.14)",
+            hovertemplate="%{x:.0f} s: %{y:$,.4f}<extra></extra>",
+        )
     )
     fig.update_xaxes(title_text=time, ticksuffix=" s")
     fig.update_yaxes(title_text=axis, tickprefix="$", rangemode="tozero")

@@ -22,7 +22,11 @@ class Mark:
 
 
 def in_flight(
-    samples: Sequence[GateSample], marks: Sequence[Mark], names: Mapping[str, str], words: Mapping[str, str], palette: Palette
+    samples: Sequence[GateSample],
+    marks: Sequence[Mark],
+    names: Mapping[str, str],
+    words: Mapping[str, str],
+    palette: Palette,
 ) -> go.Figure:
     """One row for each gate: in flight as an area, the limit as steps, waiters dotted; the operator's hand as marks.
 
@@ -35,7 +39,7 @@ def in_flight(
     style(fig, palette, height=70 + 180 * rows)
     for row, gate in enumerate(gates, 1):
         told = [s for s in samples if s.resource == gate]
-        for trace in _gate(told, words, palette, palette.stages[row % 2], first=row == 1):
+        for trace in _gate(told, words, palette, palette.stages[(row - 1) % 2], first=row == 1):
             fig.add_trace(trace, row=row, col=1)
     _marks(fig, marks, palette, rows)
     fig.update_annotations(font={"size": 12, "color": palette.muted})
@@ -51,17 +55,34 @@ def _gate(
 ) -> tuple[go.Scatter, ...]:
     at = [s.t for s in samples]
     area = go.Scatter(
-        x=at, y=[s.in_flight for s in samples], name=words["in_flight"], mode="lines", fill="tozeroy",
-        line={"color": color, "width": 1.5}, fillcolor=_faint(color), legendgroup="in_flight", showlegend=first,
-    )  # fmt: skip
+        x=at,
+        y=[s.in_flight for s in samples],
+        name=words["in_flight"],
+        mode="lines",
+        fill="tozeroy",
+        line={"color": color, "width": 1.5},
+        fillcolor=_faint(color),
+        legendgroup="in_flight",
+        showlegend=first,
+    )
     limit = go.Scatter(
-        x=at, y=[s.limit for s in samples], name=words["limit"], mode="lines",
-        line={"color": palette.text, "width": 1.5, "shape": "hv", "dash": "dash"}, legendgroup="limit", showlegend=first,
-    )  # fmt: skip
+        x=at,
+        y=[s.limit for s in samples],
+        name=words["limit"],
+        mode="lines",
+        line={"color": palette.text, "width": 1.5, "shape": "hv", "dash": "dash"},
+        legendgroup="limit",
+        showlegend=first,
+    )
     waiting = go.Scatter(
-        x=at, y=[s.waiting for s in samples], name=words["waiting"], mode="lines",
-        line={"color": palette.muted, "width": 1, "dash": "dot"}, legendgroup="waiting", showlegend=first,
-    )  # fmt: skip
+        x=at,
+        y=[s.waiting for s in samples],
+        name=words["waiting"],
+        mode="lines",
+        line={"color": palette.muted, "width": 1, "dash": "dot"},
+        legendgroup="waiting",
+        showlegend=first,
+    )
     return area, limit, waiting
 
 
@@ -91,7 +112,9 @@ def _marks(fig: go.Figure, marks: Sequence[Mark], palette: Palette, rows: int) -
     )
 
 
-def throughput(buckets: Sequence[Bucket], titles: Mapping[str, str], palette: Palette, *, axis: str, time: str) -> go.Figure:
+def throughput(
+    buckets: Sequence[Bucket], titles: Mapping[str, str], palette: Palette, *, axis: str, time: str
+) -> go.Figure:
     """Finished calls per second, stacked by stage."""
     fig = figure(palette, height=260)
     order = list(titles) or list(dict.fromkeys(b.stage for b in buckets))
@@ -100,12 +123,14 @@ def throughput(buckets: Sequence[Bucket], titles: Mapping[str, str], palette: Pa
         if told:
             fig.add_trace(
                 go.Bar(
-                    x=list(told), y=list(told.values()), name=chart(titles.get(stage, stage)),
+                    x=list(told),
+                    y=list(told.values()),
+                    name=chart(titles.get(stage, stage)),
                     marker={"color": palette.stage(order, stage), "line": {"width": 0}},
                     hovertemplate="%{y:.1f}/s<extra>%{fullData.name}</extra>",
-                )  # fmt: skip
+                )
             )
-    fig.update_layout(barmode="stack", bargap=0.08, hovermode="x unified")
+    fig.update_layout(barmode="stack", bargap=0.08, hovermode="x unified", legend={"traceorder": "normal"})
     fig.update_xaxes(title_text=time)
     fig.update_yaxes(title_text=axis, rangemode="tozero")
     return fig

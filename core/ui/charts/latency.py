@@ -17,9 +17,8 @@ def latency(stats: Sequence[StageStats], titles: Mapping[str, str], palette: Pal
     fig = figure(palette, height=60 + 44 * max(1, len(known)), legend=False)
     for stat in reversed(known):
         _row(fig, stat, titles, palette)
-    fig.update_xaxes(title_text=axis, type="log", showgrid=True, gridcolor=palette.grid, ticksuffix=" s", dtick=1)
-    fig.update_xaxes(dtick="D2")
-    fig.update_yaxes(showgrid=False, tickfont={"color": palette.text})
+    fig.update_xaxes(title_text=axis, type="log", showgrid=True, gridcolor=palette.grid, ticksuffix=" s", dtick="D2")
+    fig.update_yaxes(showgrid=False, range=[-0.5, max(1, len(known)) - 0.3], tickfont={"color": palette.text})
     return fig
 
 
@@ -34,10 +33,14 @@ def _row(fig: go.Figure, stat: StageStats, titles: Mapping[str, str], palette: P
             y=[name] * len(told),
             mode="lines+markers+text",
             text=[q for q, _ in told],
-            textposition="top center",
+            textposition=["top center", "bottom center", "top center"][: len(told)],
             textfont={"size": 10, "color": palette.muted},
             line={"color": color, "width": 3},
-            marker={"size": [13, 10, 8][: len(told)], "color": color, "symbol": ["circle", "diamond", "square"][: len(told)]},
+            marker={
+                "size": [13, 10, 8][: len(told)],
+                "color": color,
+                "symbol": ["circle", "diamond", "square"][: len(told)],
+            },
             hovertemplate="%{y}<br>%{text}: %{x:.3f} s<extra></extra>",
         )
     )

@@ -26,6 +26,7 @@ class Palette:
     grid: str
     surface: str
     mark: str
+    idle: str
     stages: tuple[str, ...]
 
     def stage(self, order: Sequence[str], stage: str) -> str:
@@ -40,6 +41,7 @@ LIGHT = Palette(
     grid="#e7ebf0",
     surface="#ffffff",
     mark="#c35a00",
+    idle="#cfd6df",
     stages=("#00876c", "#0a6fb8", "#a8518a", "#c35a00", "#b8860b", "#3f8fc7", "#6b7280"),
 )
 DARK = Palette(
@@ -48,6 +50,7 @@ DARK = Palette(
     grid="#262e3a",
     surface="#12161d",
     mark="#f29a4a",
+    idle="#465264",
     stages=("#3cc6a0", "#5fb3ef", "#dd93c2", "#f29a4a", "#e3c04b", "#9ad0f5", "#9aa4b2"),
 )
 
@@ -68,8 +71,19 @@ def style(fig: go.Figure, palette: Palette, *, height: int, legend: bool = True)
         plot_bgcolor="rgba(0,0,0,0)",
         font={"family": FONT, "size": 12.5, "color": palette.text},
         showlegend=legend,
-        legend={"orientation": "h", "x": 0, "y": 1.0, "yanchor": "bottom", "title": None, "font": {"color": palette.muted}},
-        hoverlabel={"bgcolor": palette.surface, "bordercolor": palette.grid, "font": {"family": FONT, "color": palette.text}},
+        legend={
+            "orientation": "h",
+            "x": 0,
+            "y": 1.0,
+            "yanchor": "bottom",
+            "title": None,
+            "font": {"color": palette.muted},
+        },
+        hoverlabel={
+            "bgcolor": palette.surface,
+            "bordercolor": palette.grid,
+            "font": {"family": FONT, "color": palette.text},
+        },
         bargap=0.35,
         dragmode=False,
     )

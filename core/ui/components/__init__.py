@@ -1,1 +1,1 @@
-"""Pieces of the pages: each draws one thing from what it is given, and returns the operator's choice if there is one."""
+"""Pieces of the pages: each draws one thing from what it is given and returns the operator's choice, if any."""

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from core.base.errors import UnknownError
 from core.base.records import ItemStatus
 from core.base.views import ItemPage, ItemView, RunView
+from core.ui.components.columns import texts
 from core.ui.language import t
-from core.ui.numbers import count, seconds
+from core.ui.numbers import count
 
 if TYPE_CHECKING:
     from core.service import Service
@@ -19,22 +19,35 @@ PAGE = 15
 
 
 def browse_items(service: Service, run: RunView) -> ItemView | None:
-    """The table; returns the item to show: the chosen row, else the URL's, else the first."""
+    """The table; returns the item to show. A link to an item that is not on the first page searches for it."""
+    _follow_link(service, run)
     search = st.text_input(
-        t("pick.search"), key=f"find-{run.id}", icon=":material/search:", type="search",
-        placeholder=t("browse.search_like"), label_visibility="collapsed",
-    )  # fmt: skip
+        t("pick.search"),
+        key=f"find-{run.id}",
+        icon=":material/search:",
+        type="search",
+        placeholder=t("browse.search_like"),
+        label_visibility="collapsed",
+    )
     status = st.selectbox(
-        t("browse.status"), list(ItemStatus), index=None, format_func=lambda s: f"{t(f'item.{s}')} ({_counted(run, s)})",
-        key=f"status-{run.id}", placeholder=t("browse.any"), label_visibility="collapsed",
-    )  # fmt: skip
+        t("browse.status"),
+        list(ItemStatus),
+        index=None,
+        format_func=lambda s: t(f"item.{s}"),
+        key=f"status-{run.id}",
+        placeholder=t("browse.any"),
+        label_visibility="collapsed",
+    )
     page = _page(service, run, search or "", status)
-    row = _table(run, page)
-    return row or _linked(service, run, page)
+    return _table(run, page)
 
 
-def _counted(run: RunView, status: ItemStatus) -> str:
-    return count(getattr(run, status.value))
+def _follow_link(service: Service, run: RunView) -> None:
+    key, linked = f"find-{run.id}", st.query_params.get("item")
+    if key in st.session_state or not linked:
+        return
+    first = service.run_items(run.id, limit=PAGE).rows
+    st.session_state[key] = "" if any(r.id == linked for r in first) else linked
 
 
 def _page(service: Service, run: RunView, search: str, status: ItemStatus | None) -> ItemPage:
@@ -52,22 +65,23 @@ def _table(run: RunView, page: ItemPage) -> ItemView | None:
         st.caption(t("pick.none_found"))
         return None
     ids = tuple(r.id for r in page.rows)
+    linked = st.query_params.get("item")
     chosen = st.dataframe(
         [_row(r) for r in page.rows],
         hide_index=True,
         height="content",
         on_select="rerun",
-        selection_mode="single-row",
+        selection_mode="single-row-required",
+        selection_default={"selection": {"rows": [ids.index(linked) if linked in ids else 0]}},
         key=f"results-{run.id}-{hash(ids)}",
-        column_config=_columns(),
+        column_config=texts("name", "status"),
         alt=t("browse.table"),
     )
     _turn(run, page)
-    rows = chosen["selection"]["rows"]
-    if not rows:
-        return None
-    st.query_params["item"] = page.rows[rows[0]].id
-    return page.rows[rows[0]]
+    rows = [n for n in chosen["selection"]["rows"] if n < len(ids)]
+    item = page.rows[rows[0] if rows else 0]
+    st.query_params["item"] = item.id
+    return item
 
 
 def _turn(run: RunView, page: ItemPage) -> None:
@@ -77,28 +91,6 @@ def _turn(run: RunView, page: ItemPage) -> None:
         st.pagination(pages, key=f"browse-{run.id}", max_visible_pages=5)
 
 
-def _linked(service: Service, run: RunView, page: ItemPage) -> ItemView | None:
-    wanted = st.query_params.get("item")
-    if wanted:
-        try:
-            rows = service.run_items(run.id, search=wanted, limit=20).rows
-        except UnknownError:
-            rows = ()
-        found = next((r for r in rows if r.id == wanted), None)
-        if found is not None:
-            return found
-    return page.rows[0] if page.rows else None
-
-
 def _row(item: ItemView) -> dict[str, str]:
     status = t(f"item.{item.status}") if item.status else ""
-    return {"name": item.name, "status": status, "finished": seconds(item.finished_s)}
-
-
-def _columns() -> dict[str, object]:
-    config = st.column_config
-    return {
-        "name": config.TextColumn(t("column.name"), width="medium"),
-        "status": config.TextColumn(t("column.status"), width="small"),
-        "finished": config.TextColumn(t("column.since"), width="small", alignment="right"),
-    }
+    return {"name": item.name, "status": status}

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from core.base.views import ControlView
+from core.ui.components.columns import texts
 from core.ui.language import t
 from core.ui.numbers import moment
 from core.ui.sentences import control_sentence, outcome_sentence
@@ -21,7 +22,7 @@ def show_commands(controls: Sequence[ControlView]) -> None:
         [_row(c) for c in sorted(controls, key=lambda c: -c.at)[:20]],
         hide_index=True,
         height="content" if len(controls) < 6 else 230,
-        column_config={n: st.column_config.TextColumn(t(f"column.{n}")) for n in ("at", "who", "command", "why", "outcome")},
+        column_config=texts("at", "who", "command", "why", "outcome"),
         alt=t("commands.title"),
         key="commands",
     )

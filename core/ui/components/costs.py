@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from core.base.views import RunView, StageStats
+from core.base.views import Bucket, RunView, StageStats
 from core.ui import charts
+from core.ui.components.columns import bar, numbers, texts
 from core.ui.components.figures import palette, show_figure
 from core.ui.components.stages import stage_titles
 from core.ui.language import t
@@ -23,7 +24,7 @@ def show_totals(run: RunView, stats: Sequence[StageStats]) -> None:
     """Cost in all and per finished item, tokens, calls without a price."""
     ended = run.selected - run.pending
     each = run.cost_usd / ended if run.cost_usd is not None and ended else None
-    with st.grid("auto", min_column_width=150, gap="small", border=True):
+    with st.grid(5, min_column_width=130, gap="small", border=True):
         st.metric(t("kpi.cost"), money(run.cost_usd))
         st.metric(t("kpi.cost_item"), money(each))
         st.metric(t("kpi.input_tokens"), count(sum(s.input_tokens for s in stats)))
@@ -35,16 +36,28 @@ def show_breakdown(service: Service, run: RunView, stats: Sequence[StageStats]) 
     """By stage and model: a chart of what has a price, and the table of all."""
     titles = stage_titles(service, run.workload)
     if any(s.cost_usd is not None for s in stats):
-        left, right = st.columns(2, gap="small")
-        with left:
-            show_figure("chart.cost_stage", charts.cost_by_stage(stats, titles, palette(), axis=t("chart.usd")))
-        with right:
-            figure = charts.cost_over_time(service.buckets(run.id), palette(), axis=t("chart.usd"), time=t("chart.since_start"))
-            show_figure("chart.cost_time", figure)
+        _charts(service.buckets(run.id), stats, titles)
     else:
         st.info(t("costs.unpriced"), icon=":material/info:")
     st.subheader(t("costs.table"), anchor=False)
-    st.dataframe([_row(s, titles) for s in stats], hide_index=True, column_config=_columns(), alt=t("costs.table"), key="cost_table")
+    st.dataframe(
+        [_row(s, titles) for s in stats],
+        hide_index=True,
+        column_config=texts("stage", "model")
+        | numbers("calls", "input", "output")
+        | texts("cost", "per_call", right=True),
+        alt=t("costs.table"),
+        key="cost_table",
+    )
+
+
+def _charts(buckets: Sequence[Bucket], stats: Sequence[StageStats], titles: dict[str, str]) -> None:
+    usd, time = t("chart.usd"), t("chart.since_start")
+    left, right = st.columns(2, gap="small")
+    with left:
+        show_figure("chart.cost_stage", charts.cost_by_stage(stats, titles, palette(), axis=usd))
+    with right:
+        show_figure("chart.cost_time", charts.cost_over_time(buckets, palette(), axis=usd, time=time))
 
 
 def _row(stats: StageStats, titles: dict[str, str]) -> dict[str, object]:
@@ -64,32 +77,17 @@ def _each(stats: StageStats) -> Decimal | None:
     return stats.cost_usd / stats.calls if stats.cost_usd is not None and stats.calls else None
 
 
-def _columns() -> dict[str, object]:
-    config = st.column_config
-    return {
-        **{n: config.TextColumn(t(f"column.{n}")) for n in ("stage", "model")},
-        **{n: config.NumberColumn(t(f"column.{n}"), format="localized") for n in ("calls", "input", "output")},
-        **{n: config.TextColumn(t(f"column.{n}"), alignment="right") for n in ("cost", "per_call")},
-    }
-
-
 def show_dearest(service: Service, run: RunView) -> None:
     """The items that cost most; nothing where nothing has a price."""
     dear = service.cost_by_item(run.id, 20)
     if not dear:
         return
     st.subheader(t("costs.dearest"), anchor=False)
-    config = st.column_config
     most = float(dear[0][2]) or 1.0
     st.dataframe(
         [{"name": name, "cost": money(cost), "bar": float(cost) / most, "id": item} for item, name, cost in dear],
         hide_index=True,
-        column_config={
-            "name": config.TextColumn(t("column.name"), width="medium"),
-            "cost": config.TextColumn(t("column.cost"), alignment="right"),
-            "bar": config.ProgressColumn(t("column.bar"), format=" ", min_value=0, max_value=1),
-            "id": config.TextColumn(t("column.id")),
-        },
+        column_config=texts("name", "id") | texts("cost", right=True) | bar("bar", 1, " "),
         alt=t("costs.dearest"),
         key="dearest",
     )

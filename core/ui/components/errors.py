@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from core.base.views import AttemptView, RunView
+from core.ui.components.columns import texts
 from core.ui.components.stages import stage_titles
 from core.ui.language import t
 from core.ui.numbers import seconds
 
 if TYPE_CHECKING:
     from core.service import Service
-
-COLUMNS = ("item", "stage", "error", "model", "tries", "since")
 
 
 def show_errors(service: Service, run: RunView) -> None:
@@ -30,7 +29,7 @@ def show_errors(service: Service, run: RunView) -> None:
         [_row(a, titles) for a in failed],
         hide_index=True,
         height="content" if len(failed) < 6 else 230,
-        column_config={n: st.column_config.TextColumn(t(f"column.{n}")) for n in COLUMNS},
+        column_config=texts("item", "stage", "error", "model", "tries", "since"),
         alt=t("errors.title"),
         key="errors",
     )

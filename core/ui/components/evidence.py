@@ -27,9 +27,14 @@ def show_evidence(service: Service, found: Mapping[str, ResultView], titles: Map
     """A tab for each part; in it every review that was quoted, best first."""
     st.subheader(t("evidence.title"), anchor=False, help=t("evidence.help"))
     part = st.segmented_control(
-        t("evidence.part"), list(found), format_func=lambda p: f"{label(titles.get(p, p))} ({len(found[p].evidence)})",
-        default=next(iter(found)), required=True, key="evidence_part", label_visibility="collapsed",
-    )  # fmt: skip
+        t("evidence.part"),
+        list(found),
+        format_func=lambda p: f"{label(titles.get(p, p))} ({len(found[p].evidence)})",
+        default=next(iter(found)),
+        required=True,
+        key="evidence_part",
+        label_visibility="collapsed",
+    )
     whole = st.toggle(t("evidence.whole"), key="whole_reviews")
     result = found.get(str(part)) or next(iter(found.values()))
     for number, (review_id, quoted) in enumerate(_by_review(result.evidence).items(), 1):
@@ -74,7 +79,11 @@ def pieces(text: str, quotations: Sequence[str], *, whole: bool) -> list[Piece]:
             cut += [(False, text[end:start]), (True, text[start:stop])]
             end = stop
     cut.append((False, text[end:]))
-    shown = cut if whole else [(m, p if m else _near(p, first=n == 0, last=n == len(cut) - 1)) for n, (m, p) in enumerate(cut)]
+    shown = (
+        cut
+        if whole
+        else [(m, p if m else _near(p, first=n == 0, last=n == len(cut) - 1)) for n, (m, p) in enumerate(cut)]
+    )
     return lost + [(m, p.strip()) for m, p in shown if p.strip()]
 
 

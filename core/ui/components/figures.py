@@ -16,7 +16,9 @@ def palette() -> Palette:
 
 def show_figure(key: str, fig: go.Figure) -> None:
     """One figure in its card; `key` names its title and note in the catalogue."""
-    with st.container(border=True, gap="xsmall"):
+    with st.container(border=True, gap="xsmall", height="stretch"):
         st.subheader(t(f"{key}.title"), anchor=False)
         st.caption(t(f"{key}.note"))
-        st.plotly_chart(fig, theme=None, key=key, config={"displayModeBar": False, "responsive": True}, alt=t(f"{key}.title"))
+        st.plotly_chart(
+            fig, theme=None, key=key, config={"displayModeBar": False, "responsive": True}, alt=t(f"{key}.title")
+        )

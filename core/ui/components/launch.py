@@ -45,18 +45,34 @@ def take_order(desk: Desk, workload: Workload, items: Items, size: int) -> Order
     with st.container(border=True):
         st.subheader(t("launch.settings"), anchor=False)
         model = st.selectbox(
-            t("launch.model"), list(models), format_func=lambda m: f"{m} · {models[m]}", key="model",
-            placeholder=t("launch.model_default"), help=t("launch.model_help"),
-        )  # fmt: skip
+            t("launch.model"),
+            list(models),
+            format_func=lambda m: f"{m or t('launch.model_first')} · {models[m]}",
+            key="model",
+            placeholder=t("launch.model_default"),
+            help=t("launch.model_help"),
+        )
         llm = st.slider(t("launch.llm_limit"), 1, 128, settings.llm_limit, key="llm_limit", help=t("launch.llm_help"))
         searches = any(s.kind == "search" for s in workload.stages)
         search = settings.search_limit
         if searches:
-            search = st.slider(t("launch.search_limit"), 1, 64, search, key="search_limit", help=t("launch.search_help"))
+            search = st.slider(
+                t("launch.search_limit"), 1, 64, search, key="search_limit", help=t("launch.search_help")
+            )
         budget = st.number_input(
-            t("launch.budget"), 0.01, None, None, 0.5, "%.2f", key="budget", placeholder=t("launch.budget_none"), help=t("launch.budget_help")
+            t("launch.budget"),
+            0.01,
+            None,
+            None,
+            0.5,
+            "%.2f",
+            key="budget",
+            placeholder=t("launch.budget_none"),
+            help=t("launch.budget_help"),
         )
-    return Order(workload.id, items, size, int(llm), int(search), model, None if budget is None else Decimal(str(budget)))
+    return Order(
+        workload.id, items, size, int(llm), int(search), model, None if budget is None else Decimal(str(budget))
+    )
 
 
 def show_launch(desk: Desk, order: Order) -> None:
@@ -65,7 +81,11 @@ def show_launch(desk: Desk, order: Order) -> None:
         st.subheader(t("forecast.title"), anchor=False)
         try:
             forecast = desk.service.forecast(
-                order.workload, order.items, llm_limit=order.llm_limit, search_limit=order.search_limit, model=order.model
+                order.workload,
+                order.items,
+                llm_limit=order.llm_limit,
+                search_limit=order.search_limit,
+                model=order.model,
             )
         except BrigadeError as exc:
             show_problem("problem.forecast", exc)
@@ -95,23 +115,34 @@ def _confirmed(forecast: Forecast) -> bool:
 def _start_button(desk: Desk, order: Order, confirmed: bool) -> None:
     ticket = st.session_state.setdefault("ticket", uuid.uuid4().hex)
     st.button(
-        t("launch.start", n=count(order.size)), key=f"start-{ticket}", type="primary", icon=":material/play_arrow:",
-        width="stretch", disabled=not (confirmed and desk.person.operates), on_click=_start, args=(desk, order, ticket),
-    )  # fmt: skip
+        t("launch.start", n=count(order.size)),
+        key=f"start-{ticket}",
+        type="primary",
+        icon=":material/play_arrow:",
+        width="stretch",
+        disabled=not (confirmed and desk.person.operates),
+        on_click=_start,
+        args=(desk, order, ticket),
+    )
     if not desk.person.operates:
         st.caption(t("access.operators_only"))
 
 
 def _start(desk: Desk, order: Order, ticket: str) -> None:
     """Start once for each ticket: the second click of a double click finds it spent."""
-    if st.session_state.get("ticket") != ticket:
+    if st.session_state.get("ticket") != ticket or not desk.person.operates:
         return
     del st.session_state["ticket"]
     try:
         run_id = desk.service.start(
-            order.workload, order.items, llm_limit=order.llm_limit, search_limit=order.search_limit,
-            model=order.model, budget=order.budget, who=desk.person.name,
-        )  # fmt: skip
+            order.workload,
+            order.items,
+            llm_limit=order.llm_limit,
+            search_limit=order.search_limit,
+            model=order.model,
+            budget=order.budget,
+            who=desk.person.name,
+        )
     except BrigadeError as exc:
         later("problem.start", exc)
     else:

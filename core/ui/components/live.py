@@ -63,33 +63,40 @@ def _progress(snapshot: RunSnapshot) -> None:
 def _rates(snapshot: RunSnapshot) -> None:
     run = snapshot.run
     trail = _trail(snapshot)
-    with st.grid("auto", min_column_width=140, gap="small", border=True):
-        st.metric(t("kpi.done"), count(run.done), **_unfinished(snapshot))
-        st.metric(t("kpi.items_s"), rate(snapshot.items_per_s), chart_data=trail["items"], chart_type="area")
-        st.metric(t("kpi.calls_s"), rate(snapshot.calls_per_s.get("llm", 0.0)), chart_data=trail["calls"], chart_type="area")
-        st.metric(t("kpi.tokens_s"), rate(snapshot.tokens_per_s))
-        st.metric(t("kpi.cost"), money(run.cost_usd), help=t("kpi.cost_help", n=run.unpriced_calls) if run.unpriced_calls else None)
+    with st.grid(3, min_column_width=150, gap="small", border=True):
+        for name, value in _now(snapshot).items():
+            st.metric(t(f"kpi.{name}"), rate(value), chart_data=trail[name], chart_type="area", delta_color="blue")
+        st.metric(t("kpi.done"), count(run.done), help=_unfinished(snapshot))
+        st.metric(
+            t("kpi.cost"),
+            money(run.cost_usd),
+            help=t("kpi.cost_help", n=run.unpriced_calls) if run.unpriced_calls else None,
+        )
         st.metric(t("kpi.wall"), seconds(run.wall_s))
 
 
-def _unfinished(snapshot: RunSnapshot) -> dict[str, object]:
+def _unfinished(snapshot: RunSnapshot) -> str | None:
     run = snapshot.run
     odd = run.failed + run.refused + run.no_reviews
     if not odd:
-        return {}
-    told = t("kpi.odd", failed=count(run.failed), refused=count(run.refused), none=count(run.no_reviews))
-    return {"help": told}
+        return None
+    return t("kpi.odd", failed=count(run.failed), refused=count(run.refused), none=count(run.no_reviews))
+
+
+def _now(snapshot: RunSnapshot) -> dict[str, float]:
+    """The rates that have a sparkline."""
+    calls = snapshot.calls_per_s.get("llm", 0.0)
+    return {"items_s": snapshot.items_per_s, "calls_s": calls, "tokens_s": snapshot.tokens_per_s}
 
 
 def _trail(snapshot: RunSnapshot) -> dict[str, list[float] | None]:
     """The last rates of this run in this session, for the sparklines; None until there are two."""
-    kept: list[tuple[float, float]] = st.session_state.setdefault(f"trail-{snapshot.run.id}", [])
+    kept: list[dict[str, float]] = st.session_state.setdefault(f"trail-{snapshot.run.id}", [])
+    now = _now(snapshot)
     if snapshot.run.status in LIVE:
-        kept.append((snapshot.items_per_s, snapshot.calls_per_s.get("llm", 0.0)))
+        kept.append(now)
         del kept[:-TRAIL]
-    if len(kept) < 2:
-        return {"items": None, "calls": None}
-    return {"items": [k[0] for k in kept], "calls": [k[1] for k in kept]}
+    return {name: [k[name] for k in kept] if len(kept) > 1 else None for name in now}
 
 
 def _gates(snapshot: RunSnapshot) -> None:

@@ -26,13 +26,21 @@ def show_headline(service: Service, run: RunView) -> None:
     measures = service.measures(run.id)
     wall = run.wall_s
     saved = _number(measures, "time_saved_s")
-    with st.grid("auto", min_column_width=140, gap="small", border=True):
+    with st.grid(6, min_column_width=130, gap="small", border=True):
         st.metric(t("kpi.wall"), seconds(wall))
         st.metric(t("kpi.saved"), seconds(saved), help=t("kpi.saved_help"))
-        st.metric(t("kpi.speedup"), t("unit.times", n=rate((saved + wall) / wall)) if saved and wall else None, help=t("kpi.speedup_help"))
+        st.metric(
+            t("kpi.speedup"),
+            t("unit.times", n=rate((saved + wall) / wall)) if saved and wall else None,
+            help=t("kpi.speedup_help"),
+        )
         st.metric(t("kpi.first"), seconds(_number(measures, "first_result_s")))
         st.metric(t("kpi.median"), seconds(_number(measures, "median_result_s")))
-        st.metric(t("kpi.retries"), count(_number(measures, "retries")), help=t("kpi.limited", n=count(_number(measures, "rate_limited"))))
+        st.metric(
+            t("kpi.retries"),
+            count(_number(measures, "retries")),
+            help=t("kpi.limited", n=count(_number(measures, "rate_limited"))),
+        )
     st.text(bottleneck_sentence(service.snapshot(run.id).bottleneck))
 
 
@@ -51,27 +59,33 @@ def show_latency(service: Service, run: RunView, stats: tuple[StageStats, ...]) 
 def show_flow(service: Service, run: RunView) -> None:
     """In flight under the limit with the operator's changes; calls per second."""
     start = run.started_at or run.created_at
-    marks = [charts.Mark((c.applied_at or c.at) - start, f"{c.who}: {control_sentence(c)}") for c in service.controls(run.id)]
+    marks = [
+        charts.Mark((c.applied_at or c.at) - start, f"{c.who}: {control_sentence(c)}") for c in service.controls(run.id)
+    ]
     names = {r: resource_name(r) for r in ("search", "llm")}
-    words = {k: t(f"chart.{k}") for k in ("in_flight_word", "limit", "waiting")}
-    words = {"in_flight": words["in_flight_word"], "limit": words["limit"], "waiting": words["waiting"], "time": t("chart.since_start")}
+    words = {k: t(f"legend.{k}") for k in ("in_flight", "limit", "waiting", "time")}
     show_figure("chart.in_flight", charts.in_flight(service.samples(run.id), marks, names, words, palette()))
     titles = stage_titles(service, run.workload)
-    figure = charts.throughput(service.buckets(run.id), titles, palette(), axis=t("chart.calls_s"), time=t("chart.since_start"))
+    figure = charts.throughput(service.buckets(run.id), titles, palette(), axis=t("chart.calls_s"), time=words["time"])
     show_figure("chart.throughput", figure)
 
 
 def show_timeline(service: Service, run: RunView) -> None:
     """The requests of one item; the item is found by search, so that thousands need no list."""
-    st.subheader(t("chart.timeline.title"), anchor=False)
-    item = _pick(service, run)
+    with st.container(border=True, gap="small"):
+        st.subheader(t("chart.timeline.title"), anchor=False)
+        _timeline(service, run, _pick(service, run))
+
+
+def _timeline(service: Service, run: RunView, item: ItemView | None) -> None:
     attempts = service.timeline(run.id, item.id) if item else []
     if item is None or not attempts:
         show_empty("empty.timeline", ":material/view_timeline:")
         return
     workload = next((w for w in service.workloads() if w.id == run.workload), None)
-    words = {"waiting": t("chart.waiting_turn"), "time": t("chart.since_item")}
-    figure = charts.timeline(attempts, stage_titles(service, run.workload), part_titles(workload, item), words, palette())
+    rows = charts.Rows(stage_titles(service, run.workload), part_titles(workload, item))
+    words = {"waiting": t("legend.turn"), "time": t("chart.since_item")}
+    figure = charts.timeline(attempts, rows, words, palette())
     st.caption(t("chart.timeline.note"))
     st.plotly_chart(figure, theme=None, key="timeline", config={"displayModeBar": False}, alt=t("chart.timeline.title"))
 
@@ -79,11 +93,19 @@ def show_timeline(service: Service, run: RunView) -> None:
 def _pick(service: Service, run: RunView) -> ItemView | None:
     find, choose = st.columns([2, 3])
     search = find.text_input(
-        t("pick.search"), key=f"timeline-search-{run.id}", type="search", icon=":material/search:",
-        placeholder=t("browse.search_like"), label_visibility="collapsed",
-    )  # fmt: skip
+        t("pick.search"),
+        key=f"timeline-search-{run.id}",
+        type="search",
+        icon=":material/search:",
+        placeholder=t("browse.search_like"),
+        label_visibility="collapsed",
+    )
     rows = service.run_items(run.id, search=search or "", limit=50).rows
     return choose.selectbox(
-        t("chart.timeline.title"), rows, format_func=lambda r: r.name, key=f"timeline-{run.id}", label_visibility="collapsed",
+        t("chart.timeline.title"),
+        rows,
+        format_func=lambda r: f"{r.name} · {r.id}",
+        key=f"timeline-{run.id}",
+        label_visibility="collapsed",
         placeholder=t("pick.none_found"),
-    )  # fmt: skip
+    )

@@ -1,17 +1,21 @@
-"""Choosing what a run works on: everything, the first so many, what a search finds, or rows picked in the table."""
+"""Choosing what a run works on: everything, the first so many, what a search finds, or rows ticked in the table."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from core.base.views import ItemPage, ItemView
 from core.base.workload import Workload
+from core.ui.components.columns import Columns, numbers, texts
 from core.ui.components.problem import show_empty
 from core.ui.language import t, titled
 from core.ui.numbers import count
+from core.ui.safe import label
+from core.ui.texts import knows
 
 if TYPE_CHECKING:
     from core.service import Service
@@ -23,8 +27,17 @@ SCOPES = ("all", "first", "found", "picked")
 Items = str | Sequence[str]
 
 
+@dataclass(frozen=True, slots=True)
+class Sought:
+    """What the search box and the filters ask for."""
+
+    workload: str
+    search: str = ""
+    filters: dict[str, str] = field(default_factory=dict)
+
+
 def pick_workload(service: Service) -> Workload | None:
-    """The workload to run; broken workload files are named below."""
+    """The workload to run; broken workload files are named above."""
     found = {w.id: w for w in service.workloads()}
     for problem in service.workload_problems():
         with st.container(border=True, gap="xsmall"):
@@ -34,10 +47,15 @@ def pick_workload(service: Service) -> Workload | None:
         show_empty("empty.workloads")
         return None
     chosen = st.selectbox(
-        t("pick.workload"), list(found), format_func=lambda i: titled(found[i].title, found[i].title_ko, i), key="workload"
+        t("pick.workload"), list(found), format_func=lambda i: _title(found[i]), key="workload", persist_state="session"
     )
-    st.text(titled(found[chosen].description, found[chosen].description_ko))
-    return found[chosen]
+    workload = found[chosen]
+    st.caption(label(titled(workload.description, workload.description_ko), 300))
+    return workload
+
+
+def _title(workload: Workload) -> str:
+    return titled(workload.title, workload.title_ko, workload.id)
 
 
 def pick_items(service: Service, workload: Workload) -> tuple[Items, int] | None:
@@ -46,86 +64,130 @@ def pick_items(service: Service, workload: Workload) -> tuple[Items, int] | None
     if not everything:
         show_empty("empty.items", ":material/storefront:")
         return None
-    search, filters = _search(service, workload)
+    sought = _search(workload.id, _facets(service, workload.id, everything))
     scope = st.segmented_control(
-        t("pick.scope"), SCOPES, format_func=lambda s: t(f"scope.{s}"), default="all", required=True,
-        key="scope", label_visibility="collapsed",
-    )  # fmt: skip
-    page = _page(service, workload, search, filters)
-    picked = _table(workload, page, selectable=scope == "picked")
-    return _chosen(service, workload, str(scope), everything, page, (search, filters), picked)
+        t("pick.scope"),
+        SCOPES,
+        format_func=lambda s: t(f"scope.{s}"),
+        default="all",
+        required=True,
+        key="scope",
+        label_visibility="collapsed",
+    )
+    picked = _table(sought, _page(service, sought), selectable=scope == "picked")
+    if scope == "found":
+        return _found(service, sought)
+    return _picked(picked) if scope == "picked" else _counted(scope, sought.workload, everything)
 
 
-def _search(service: Service, workload: Workload) -> tuple[str, dict[str, str]]:
+def _search(workload: str, facets: dict[str, dict[str, int]]) -> Sought:
     """The search box and one select box for each field that has few values."""
-    fields = _fields(service, workload)
-    with st.grid(1 + len(fields), min_column_width=150):
+    with st.grid(1 + len(facets), min_column_width=150):
         search = st.text_input(
-            t("pick.search"), key=f"search-{workload.id}", icon=":material/search:", type="search",
-            placeholder=t("pick.search_like"), label_visibility="collapsed",
-        )  # fmt: skip
-        chosen = {f: _filter(workload, f, values) for f, values in fields.items()}
-    return search or "", {f: v for f, v in chosen.items() if v}
+            t("pick.search"),
+            key=f"search-{workload}",
+            icon=":material/search:",
+            type="search",
+            placeholder=t("pick.search_like"),
+            label_visibility="collapsed",
+        )
+        chosen = {name: _filter(workload, name, values) for name, values in facets.items()}
+    return Sought(workload, search or "", {name: value for name, value in chosen.items() if value})
 
 
-def _fields(service: Service, workload: Workload) -> dict[str, dict[str, int]]:
-    """Fields whose values are few enough to choose from."""
-    first = service.items(workload.id, limit=1).rows[0]
-    names = [n for n, v in first.fields.items() if isinstance(v, str)]
-    facets = {n: service.facets(workload.id, n) for n in names[:8]}
+@st.cache_data(ttl=60, max_entries=16, show_spinner=False)
+def _facets(_service: Service, workload: str, everything: int) -> dict[str, dict[str, int]]:
+    """Fields whose values are few enough to choose from; kept for a minute or until the catalogue grows."""
+    first = _service.items(workload, limit=1).rows[: min(1, everything)]
+    names = [n for item in first for n, v in item.fields.items() if isinstance(v, str)]
+    facets = {n: _service.facets(workload, n) for n in names[:8]}
     return dict([(n, f) for n, f in facets.items() if 1 < len(f) <= CHOICES][:FILTERS])
 
 
-def _filter(workload: Workload, field: str, values: dict[str, int]) -> str | None:
+def _filter(workload: str, name: str, values: dict[str, int]) -> str | None:
     return st.selectbox(
-        t("pick.filter"), sorted(values), index=None, format_func=lambda v: f"{v} ({values[v]:,})",
-        key=f"filter-{workload.id}-{field}", placeholder=field.replace("_", " ").capitalize(), label_visibility="collapsed",
-    )  # fmt: skip
+        t("pick.filter"),
+        sorted(values),
+        index=None,
+        format_func=lambda v: f"{v} ({count(values[v])})",
+        key=f"filter-{workload}-{name}",
+        placeholder=field_name(name),
+        label_visibility="collapsed",
+    )
 
 
-def _page(service: Service, workload: Workload, search: str, filters: dict[str, str]) -> ItemPage:
-    number = int(st.session_state.get(f"page-{workload.id}", 1))
-    page = service.items(workload.id, search=search, filters=filters, limit=PAGE, offset=(number - 1) * PAGE)
-    if page.rows or number == 1:
-        return page
-    st.session_state[f"page-{workload.id}"] = 1
-    return service.items(workload.id, search=search, filters=filters, limit=PAGE)
+def _page(service: Service, sought: Sought) -> ItemPage:
+    """The page the reader has turned to; the first one when a search left fewer pages than that."""
+    key = f"page-{sought.workload}"
+    for number in (int(st.session_state.get(key, 1)), 1):
+        page = service.items(
+            sought.workload, search=sought.search, filters=sought.filters, limit=PAGE, offset=(number - 1) * PAGE
+        )
+        if page.rows:
+            return page
+        st.session_state.pop(key, None)
+    return page
 
 
-def _table(workload: Workload, page: ItemPage, *, selectable: bool) -> list[str]:
-    """The page of items; returns all that are picked so far, over all pages."""
-    picks: dict[str, list[str]] = st.session_state.setdefault(f"picks-{workload.id}", {})
+def _table(sought: Sought, page: ItemPage, *, selectable: bool) -> list[str]:
+    """The page of items; returns all that are picked so far, over all pages and searches."""
+    picks: dict[str, None] = st.session_state.setdefault(f"picks-{sought.workload}", {})
     if not page.rows:
         st.caption(t("pick.none_found"))
-        return _all(picks)
-    number = str(st.session_state.get(f"page-{workload.id}", 1))
+    elif selectable:
+        _tick(page, picks, f"tick-{sought.workload}")
+    else:
+        _show(page)
+    _turn(sought, page)
+    return list(picks)
+
+
+def _show(page: ItemPage) -> None:
+    st.dataframe(
+        [_row(r) for r in page.rows],
+        hide_index=True,
+        height="content",
+        column_config=_columns(page.rows[0]),
+        alt=t("pick.table"),
+    )
+
+
+def _tick(page: ItemPage, picks: dict[str, None], key: str) -> None:
+    """The same table with a box to tick in every row; the table of other rows is another widget."""
     ids = [r.id for r in page.rows]
     chosen = st.dataframe(
         [_row(r) for r in page.rows],
         hide_index=True,
         height="content",
-        on_select="rerun" if selectable else "ignore",
+        on_select="rerun",
         selection_mode="multi-row",
-        key=f"items-{workload.id}-{hash(tuple(ids))}-{selectable}",
+        selection_default={"selection": {"rows": [n for n, i in enumerate(ids) if i in picks]}},
+        key=f"{key}-{hash(tuple(ids))}",
         column_config=_columns(page.rows[0]),
         alt=t("pick.table"),
     )
-    if selectable:
-        picks[number] = [i for i in picks.get(number, []) if i not in ids] + [ids[n] for n in chosen["selection"]["rows"]]
-    _turn(workload, page)
-    return _all(picks)
+    _keep(picks, ids, [ids[n] for n in chosen["selection"]["rows"] if n < len(ids)])
 
 
-def _all(picks: dict[str, list[str]]) -> list[str]:
-    return list(dict.fromkeys(i for page in picks.values() for i in page))
+def _keep(picks: dict[str, None], shown: Sequence[str], ticked: Sequence[str]) -> None:
+    """What is ticked among the rows on screen; rows that are not on screen stay as they were."""
+    for item in shown:
+        picks.pop(item, None)
+    picks.update(dict.fromkeys(ticked))
 
 
-def _turn(workload: Workload, page: ItemPage) -> None:
+def _turn(sought: Sought, page: ItemPage) -> None:
     pages = -(-page.total // PAGE)
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         st.caption(t("pick.found", n=count(page.total)), width="content")
         if pages > 1:
-            st.pagination(pages, key=f"page-{workload.id}", max_visible_pages=5)
+            st.pagination(pages, key=f"page-{sought.workload}", max_visible_pages=5)
+
+
+def field_name(name: str) -> str:
+    """A field's name in the session's language where it is a usual one, else as the file has it."""
+    key = f"field.{name}"
+    return t(key) if knows(key) else name.replace("_", " ").capitalize()
 
 
 def _row(item: ItemView) -> dict[str, object]:
@@ -134,35 +196,23 @@ def _row(item: ItemView) -> dict[str, object]:
     return {"name": item.name, **dict(list(told.items())[:3]), **reviews, "id": item.id}
 
 
-def _columns(item: ItemView) -> dict[str, object]:
-    config = st.column_config
-    return {
-        "name": config.TextColumn(t("column.name"), width="medium"),
-        "reviews": config.NumberColumn(t("column.reviews"), format="localized"),
-        "id": config.TextColumn(t("column.id")),
-        **{k: config.TextColumn(k.replace("_", " ").capitalize()) for k in list(item.fields) if k not in ("name", "reviews", "id")},
-    }
+def _columns(item: ItemView) -> Columns:
+    own = texts("name", "id") | numbers("reviews")
+    return {k: st.column_config.TextColumn(field_name(k)) for k in item.fields if k not in own} | own
 
 
-def _chosen(
-    service: Service,
-    workload: Workload,
-    scope: str,
-    everything: int,
-    page: ItemPage,
-    asked: tuple[str, dict[str, str]],
-    picked: list[str],
-) -> tuple[Items, int] | None:
-    """The scope as the service understands it."""
+def _counted(scope: str, workload: str, everything: int) -> tuple[Items, int]:
     if scope == "all":
         return "all", everything
-    if scope == "first":
-        first = int(st.number_input(t("pick.first"), 1, everything, min(50, everything), key=f"first-{workload.id}"))
-        return str(first), first
-    if scope == "found":
-        found = service.items(workload.id, search=asked[0], filters=asked[1], limit=max(1, page.total)).rows
-        return ([r.id for r in found], len(found)) if found else None
-    if not picked:
-        st.caption(t("pick.pick_some"))
-        return None
-    return picked, len(picked)
+    first = int(st.number_input(t("pick.first"), 1, everything, min(50, everything), key=f"first-{workload}"))
+    return str(first), first
+
+
+def _found(service: Service, sought: Sought) -> tuple[Items, int] | None:
+    found = service.item_ids(sought.workload, search=sought.search, filters=sought.filters)
+    return (found, len(found)) if found else None
+
+
+def _picked(picked: list[str]) -> tuple[Items, int] | None:
+    st.caption(t("pick.picked", n=count(len(picked))) if picked else t("pick.pick_some"))
+    return (picked, len(picked)) if picked else None

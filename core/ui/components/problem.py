@@ -15,12 +15,14 @@ def show_problem(key: str, exc: BrigadeError) -> None:
         st.text(str(exc))
 
 
-def show_empty(key: str, icon: str = ":material/inbox:") -> None:
-    """An empty state: what would stand here and what to do to get it."""
+def show_empty(key: str, icon: str = ":material/inbox:", *, go: str | None = None) -> None:
+    """An empty state: what would stand here and what to do to get it; `go` is the page that gets it."""
     with st.container(border=True, horizontal_alignment="center", gap="xsmall"):
         st.space("small")
         st.subheader(t(f"{key}.title"), icon=icon, anchor=False, width="content")
         st.caption(t(f"{key}.body"), text_alignment="center", width="content")
+        if go and st.button(t("empty.go"), key="empty_go", icon=":material/arrow_forward:"):
+            st.switch_page(go)
         st.space("small")
 
 

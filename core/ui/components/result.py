@@ -22,8 +22,6 @@ from core.ui.texts import knows
 if TYPE_CHECKING:
     from core.service import Service
 
-FLAG_COLOR = "orange"
-
 
 def show_result(service: Service, run: RunView, item: ItemView) -> None:
     """Everything that was made of one item."""
@@ -44,9 +42,13 @@ def show_result(service: Service, run: RunView, item: ItemView) -> None:
 
 
 def _head(item: ItemView, results: Sequence[ResultView]) -> None:
-    st.text(item.name)
+    st.subheader(label(item.name, 120), anchor=False)
     costs = [r.cost_usd for r in results if r.cost_usd is not None]
-    told = [item.id, t("result.reviews", n=item.reviews) if item.reviews else "", money(sum(costs[1:], costs[0])) if costs else ""]
+    told = [
+        item.id,
+        t("result.reviews", n=item.reviews) if item.reviews else "",
+        money(sum(costs[1:], costs[0])) if costs else "",
+    ]
     st.text(" · ".join(x for x in told if x))
     if item.error:
         st.error(t("result.failed"), icon=":material/error:")
@@ -68,7 +70,7 @@ def _parts(service: Service, results: Sequence[ResultView], titles: dict[str, st
     """A card for each part, in a grid; below it the evidence of the part that is chosen."""
     told = [r for r in results if r.part and r.stage not in searches]
     if told:
-        with st.grid(3, min_column_width=230, gap="small"):
+        with st.grid(3, min_column_width=190, gap="small"):
             for result in told:
                 _text_card(result, titles.get(result.part, result.part), results)
     found = {r.part: r for r in results if r.part and r.evidence and r.stage in searches}
@@ -77,14 +79,20 @@ def _parts(service: Service, results: Sequence[ResultView], titles: dict[str, st
 
 
 def _text_card(result: ResultView, title: str, results: Sequence[ResultView]) -> None:
-    with st.container(border=True, gap="xsmall"):
-        with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", gap="xsmall"):
+    with st.container(border=True, gap="xsmall", height="stretch"):
+        with st.container(
+            horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", gap="xsmall"
+        ):
             st.subheader(label(title), anchor=False, width="content")
             _flags(result)
         if result.text:
             st.text(numbered(result, _evidence_of(result, results)))
         else:
-            st.caption(t(f"result_status.{result.status}") if knows(f"result_status.{result.status}") else t("result_status.failed"))
+            st.caption(
+                t(f"result_status.{result.status}")
+                if knows(f"result_status.{result.status}")
+                else t("result_status.failed")
+            )
         if result.error:
             st.text(result.error)
         st.caption(label(result.model or ""))
@@ -94,7 +102,11 @@ def _flags(result: ResultView) -> None:
     with st.container(horizontal=True, gap="xsmall", width="content"):
         for flag in result.flags:
             known = knows(f"flag.{flag}")
-            st.badge(t(f"flag.{flag}") if known else label(flag), color=FLAG_COLOR, help=t(f"flag_says.{flag}") if known else None)
+            st.badge(
+                t(f"flag.{flag}") if known else label(flag),
+                color="orange",
+                help=t(f"flag_says.{flag}") if known else None,
+            )
 
 
 def _evidence_of(result: ResultView, results: Sequence[ResultView]) -> list[str]:

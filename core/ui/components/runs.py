@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from core.base.errors import UnknownError
-from core.base.records import RunStatus
 from core.base.views import RunView
+from core.ui.components.columns import bar, numbers, texts
 from core.ui.components.problem import show_problem
 from core.ui.language import t, titled
 from core.ui.numbers import count, moment, money, seconds
@@ -70,16 +70,23 @@ def pick_run(service: Service, *, newest: bool = True) -> RunView | None:
         list(known),
         format_func=lambda i: _line(service, known[i]),
         key=PICKER,
-        on_change=lambda: view_run(st.session_state[PICKER]),
+        on_change=_picked,
+        args=(tuple(known),),
         label_visibility="collapsed",
         icon=":material/history:",
     )
     return run
 
 
+def _picked(known: tuple[str, ...]) -> None:
+    chosen = st.session_state[PICKER]
+    if chosen in known:
+        view_run(chosen)
+
+
 def _line(service: Service, run: RunView) -> str:
-    done = f"{count(run.selected - run.pending)}/{count(run.selected)}"
-    return f"{moment(run.created_at)} · {workload_title(service, run.workload)} · {status_name(run)} · {done}"
+    """Labels tell runs apart and stand still: Streamlit finds the chosen option by its label."""
+    return f"{moment(run.created_at)} · {workload_title(service, run.workload)} · {status_name(run)} · {run.id}"
 
 
 def workload_title(service: Service, workload_id: str) -> str:
@@ -103,7 +110,9 @@ def show_recent(service: Service) -> None:
         on_select="rerun",
         selection_mode="single-row",
         key="recent_runs",
-        column_config=_columns(),
+        column_config=texts("at", "workload", "status", "done", "wall", "cost", "run")
+        | bar("progress", 100, "%d%%")
+        | numbers("failed"),
         alt=t("runs.recent"),
     )
     rows = chosen["selection"]["rows"]
@@ -117,24 +126,10 @@ def _row(service: Service, run: RunView) -> dict[str, object]:
         "at": moment(run.created_at),
         "workload": workload_title(service, run.workload),
         "status": status_name(run),
-        "progress": (run.selected - run.pending) / (run.selected or 1),
+        "progress": 100 * (run.selected - run.pending) // (run.selected or 1),
         "done": f"{count(run.done)} / {count(run.selected)}",
         "failed": run.failed,
         "wall": seconds(run.wall_s),
         "cost": money(run.cost_usd),
         "run": run.id,
     }
-
-
-def _columns() -> dict[str, object]:
-    config = st.column_config
-    names = ("at", "workload", "status", "done", "wall", "cost", "run")
-    return {n: config.TextColumn(t(f"column.{n}")) for n in names} | {
-        "progress": config.ProgressColumn(t("column.progress"), format="percent", min_value=0, max_value=1),
-        "failed": config.NumberColumn(t("column.failed")),
-    }
-
-
-def needs_attention(run: RunView) -> bool:
-    """Whether a person should look: crashed, out of budget, or paused for a reason."""
-    return run.status in (RunStatus.CRASHED, RunStatus.BUDGET) or (run.status == RunStatus.PAUSED and bool(run.reason))

@@ -9,6 +9,7 @@ import streamlit as st
 
 from core.base.errors import UnknownError
 from core.base.views import StageStats
+from core.ui.components.columns import numbers, texts
 from core.ui.language import t, titled
 from core.ui.numbers import seconds
 
@@ -36,7 +37,7 @@ def show_stages(service: Service, workload_id: str, stages: Sequence[StageStats]
     st.dataframe(
         [_row(s, titles) for s in stages],
         hide_index=True,
-        column_config=_columns(),
+        column_config=texts("stage", "model") | numbers(*COUNTS) | texts(*TIMES, right=True),
         alt=t("stages.title"),
         key="stages",
     )
@@ -54,14 +55,4 @@ def _row(stats: StageStats, titles: dict[str, str]) -> dict[str, object]:
         "p95": seconds(stats.p95_s),
         "p99": seconds(stats.p99_s),
         "queue": seconds(stats.queue_p95_s),
-    }
-
-
-def _columns() -> dict[str, object]:
-    config = st.column_config
-    return {
-        "stage": config.TextColumn(t("column.stage")),
-        "model": config.TextColumn(t("column.model")),
-        **{n: config.NumberColumn(t(f"column.{n}"), format="localized") for n in COUNTS},
-        **{n: config.TextColumn(t(f"column.{n}"), alignment="right") for n in TIMES},
     }

@@ -13,7 +13,7 @@ from core.ui.components.problem import later
 from core.ui.components.runs import view_run, workload_title
 from core.ui.language import t
 from core.ui.numbers import moment
-from core.ui.sentences import RESUMABLE, STATUS_LOOK, status_name, status_sentence
+from core.ui.sentences import RESUMABLE, STATUS_LOOK, said, status_name, status_sentence
 
 if TYPE_CHECKING:
     from core.ui.frame import Desk
@@ -27,7 +27,7 @@ def show_status(desk: Desk, run: RunView) -> None:
             _buttons(desk, run)
         st.caption(status_sentence(run))
         if run.reason:
-            st.text(run.reason)
+            st.text(said(run.reason))
 
 
 def _headline(desk: Desk, run: RunView) -> None:
@@ -42,12 +42,24 @@ def _buttons(desk: Desk, run: RunView) -> None:
     off = not desk.person.operates
     with st.container(horizontal=True, gap="small", width="content"):
         if run.status == RunStatus.RUNNING:
-            st.button(t("live.pause"), key="pause", icon=":material/pause:", disabled=off, on_click=_send, args=(desk, run, "pause"))
+            st.button(
+                t("live.pause"),
+                key="pause",
+                icon=":material/pause:",
+                disabled=off,
+                on_click=_send,
+                args=(desk, run, "pause"),
+            )
         if run.status in RESUMABLE:
             st.button(
-                t("live.resume"), key="resume", icon=":material/play_arrow:", type="primary",
-                disabled=off, on_click=_resume, args=(desk, run),
-            )  # fmt: skip
+                t("live.resume"),
+                key="resume",
+                icon=":material/play_arrow:",
+                type="primary",
+                disabled=off,
+                on_click=_resume,
+                args=(desk, run),
+            )
         if run.status in (RunStatus.RUNNING, RunStatus.PENDING, RunStatus.PAUSED):
             _stop(desk, run, off)
         st.button(t("live.new"), key="new_run", icon=":material/add:", on_click=view_run, args=(None,))
@@ -56,10 +68,14 @@ def _buttons(desk: Desk, run: RunView) -> None:
 def _stop(desk: Desk, run: RunView, off: bool) -> None:
     with st.popover(t("live.stop"), icon=":material/stop:", disabled=off, key="stop"):
         st.caption(t("live.stop_says"))
-        st.button(t("live.stop_sure"), key="cancel", type="primary", on_click=_send, args=(desk, run, "cancel"))
+        st.button(
+            t("live.stop_sure"), key="cancel", type="primary", disabled=off, on_click=_send, args=(desk, run, "cancel")
+        )
 
 
 def _send(desk: Desk, run: RunView, action: str) -> None:
+    if not desk.person.operates:  # a disabled button is only the browser's word
+        return
     try:
         desk.service.control(run.id, action, who=desk.person.name)
     except BrigadeError as exc:
@@ -70,10 +86,12 @@ def _send(desk: Desk, run: RunView, action: str) -> None:
 
 def _resume(desk: Desk, run: RunView) -> None:
     """A paused run of a live engine is told to go on; any other is taken up again from the ledger."""
+    if not desk.person.operates:
+        return
     if run.status == RunStatus.PAUSED and run.owner_alive:
-        return _send(desk, run, "resume")
+        _send(desk, run, "resume")
+        return
     try:
         desk.service.resume(run.id, who=desk.person.name)
     except BrigadeError as exc:
         later("problem.control", exc)
-    return None

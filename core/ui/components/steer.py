@@ -51,6 +51,8 @@ def _model(service: Service, run: RunView) -> tuple[str | None, str | None]:
 
 def _apply(desk: Desk, run: RunView, wanted: dict[str, object], reason: str) -> None:
     """Send only what differs from what the run has."""
+    if not desk.person.operates:
+        return
     now = {"llm_limit": run.llm_limit, "search_limit": run.search_limit, "model": ""}
     changes = {a: v for a, v in wanted.items() if v != now[a]}
     if not changes:
