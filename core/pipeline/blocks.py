@@ -1,8 +1,7 @@
 """The data blocks of a prompt: whatever a reviewer, an item's owner or a model wrote stands between random fences.
 
-<data id="9f3c2a1b" kind="evidence" part="service">
-[1] (r3 ★4) The waiter forgot our order twice.
-</data id="9f3c2a1b">
+A block of evidence is `<data id="9f3c2a1b" kind="evidence" part="service">`, a line `[1] (r3 ★4) The waiter forgot our
+order twice.` per sentence, and `</data id="9f3c2a1b">` on a line of its own.
 """
 
 from __future__ import annotations

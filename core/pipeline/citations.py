@@ -12,14 +12,11 @@ from core.pipeline.clean import RESULT, sentence
 
 _ENTRY = r"\^?(?:[^\s\[\]【】［］,;]{1,64}[ \t]+)?#?\d{1,4}(?:[ \t]*[-–~][ \t]*\d{1,4})?"
 _MARK = re.compile(
-    rf"[\[【［][ \t]*({_ENTRY}(?:[ \t]*[,;、][ \t]*{_ENTRY})*)[ \t]*[\]】］]|\(r\d{{1,4}}(?:[ \t]*★[\d.]+)?\)"
+    rf"[\[【［(](?:(?<!\()[ \t]*({_ENTRY}(?:[ \t]*[,;、][ \t]*{_ENTRY})*)[ \t]*[\]】］]|(?<=\()r\d{{1,4}}(?:[ \t]*★[\d.]+)?\))"
 )
 _ONE = re.compile(r"\^?(?:(\S+)[ \t]+)?#?(\d+)(?:[ \t]*[-–~][ \t]*(\d+))?")
-_END = re.compile(
-    r"(?<!^\d)(?<!\bMr)(?<!\bDr)(?<!\bMs)(?<!\bMrs)(?<!\bSt)(?<!\bvs)(?<!e\.g)(?<!i\.e)[.!?…]+[\"'”’»)]*(?=\s)"
-    r"|[。！？]+[\"'”’」』)]*|(?=\n)",
-    re.MULTILINE,
-)
+_STOP = re.compile(r"[.!?…。！？\n]+[\"'”’»」』)]*")
+_NO_STOP = re.compile(r"(?:^|\n)[ \t]*\d+\.$|\b(?:Mr|Mrs|Ms|Dr|St|vs|e\.g|i\.e)\.$", re.IGNORECASE)
 _WIDEST = 50  # numbers in a range
 _BULLETS = " \t-*•·"
 
@@ -47,10 +44,8 @@ def unknown_labels(text: str, labels: Mapping[str, str]) -> tuple[str, ...]:
 
 def read_marks(text: str, labels: Mapping[str, str]) -> Reading:
     """Take the markers out of an answer and find what each sentence cites."""
-    if _MARK.search(text) is None:
-        return Reading(text.strip(), (), (), ())
     clean, marks = _without_marks(text)
-    spans = _sentences(clean)
+    spans = _sentences(clean) if marks else []
     found: dict[tuple[int, int], dict[str, None]] = {}
     cited: dict[str, None] = {}
     unknown: dict[str, None] = {}
@@ -123,13 +118,23 @@ def _sentences(text: str) -> list[tuple[int, int]]:
     """(start, end) of each sentence, without the space around it."""
     spans: list[tuple[int, int]] = []
     start = 0
-    for end in [*(match.end() for match in _END.finditer(text)), len(text)]:
+    for end in [*_ends(text), len(text)]:
         piece = text[start:end]
         if piece.strip():
             first = start + len(piece) - len(piece.lstrip())
             spans.append((first, start + len(piece.rstrip())))
         start = end
     return spans
+
+
+def _ends(text: str) -> Iterator[int]:
+    """Where sentences end: at a line's end, and at a stop that space follows and that is no number's or title's."""
+    for stop in _STOP.finditer(text):
+        end = stop.end()
+        if not stop[0][0].isascii() or "\n" in stop[0]:
+            yield end
+        elif text[end : end + 1].isspace() and not _NO_STOP.search(text, max(0, end - 12), end):
+            yield end
 
 
 def _span(text: str, spans: list[tuple[int, int]], position: int, is_leading: bool) -> tuple[int, int]:

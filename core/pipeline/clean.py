@@ -29,7 +29,7 @@ _INLINE = str.maketrans('<>{}"`', "‹›()''")
 
 def sentence(text: str, most: int = SENTENCE) -> str:
     """A reviewer's or a model's words on one line: no `<data`, and no square brackets, which are ours."""
-    if len(text) <= most and _SUSPECT.search(text) is None:
+    if len(text) <= most and _is_plain(text):
         return text.strip()
     return " ".join(_tagless(text[: 4 * most]).translate(_BRACKETS).split())[:most]
 
@@ -49,6 +49,13 @@ def json_line(value: Mapping[str, Any]) -> str:
     return orjson.dumps(_plain(value, _DEEPEST)).decode()
 
 
+def _is_plain(text: str) -> bool:
+    """Whether there is nothing to do; ASCII, the most of it, needs no regular expression."""
+    if text.isascii():
+        return text.isprintable() and "<" not in text and "[" not in text and "]" not in text
+    return _SUSPECT.search(text) is None
+
+
 def _tagless(text: str) -> str:
     """Without what cannot be seen, and without the opening of a fence."""
     return _TAG.sub("‹", _STRIP.sub("", text))
@@ -56,7 +63,7 @@ def _tagless(text: str) -> str:
 
 def _plain(value: Any, deep: int) -> Any:
     if isinstance(value, str):
-        is_plain = len(value) <= FIELD and _SUSPECT.search(value) is None
+        is_plain = len(value) <= FIELD and _is_plain(value)
         return value if is_plain else " ".join(_tagless(value[:FIELD]).split())
     if value is None or isinstance(value, bool | float):
         return value

@@ -56,10 +56,10 @@ def labelled(part: str, inputs: Inputs) -> dict[str, Evidence]:
     """
     found: dict[str, Evidence] = {}
     for name, evidence in inputs.evidence.items():
+        rows = shown(evidence) if not part or name == part else ()
         if name == part:
-            found.update({str(n): e for n, e in enumerate(shown(evidence), 1)})
-        if not part or name == part:
-            found.update({f"{name} {n}": e for n, e in enumerate(shown(evidence), 1)})
+            found.update({str(n): e for n, e in enumerate(rows, 1)})
+        found.update({f"{name} {n}": e for n, e in enumerate(rows, 1)})
     for results in inputs.results.values():
         for name, result in results.items():
             if name and name not in inputs.evidence and (not part or name == part):
@@ -74,7 +74,8 @@ def language(parts: Sequence[Part], item: Item, inputs: Inputs) -> str:
     if not texts:
         texts = [e.text for r in _results(inputs) if not names or r.part in names for e in r.evidence]
     if texts:
-        return "Korean" if 2 * sum(_HANGUL.search(t) is not None for t in texts) > len(texts) else "English"
+        korean = sum([not t.isascii() and _HANGUL.search(t) is not None for t in texts])
+        return "Korean" if 2 * korean > len(texts) else "English"
     return "Korean" if str(item.fields.get("lang", "")).lower().startswith(("ko", "kr")) else "English"
 
 

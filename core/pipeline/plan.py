@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from core.base.errors import UsageError
@@ -97,7 +97,10 @@ def _part(item: Item, kind: PartKind, number: int, entry: Any) -> Part:
 
 def _title(kind: PartKind, entry: Mapping[str, Any], part_id: str) -> str:
     names = (kind.title_from or "title", "title", "name")
-    return str(next((entry[name] for name in names if entry.get(name)), part_id))[:_TITLE]
+    for name in names:
+        if entry.get(name):
+            return str(entry[name])[:_TITLE]
+    return part_id
 
 
 def _what(entries: object) -> str:
@@ -112,19 +115,19 @@ def _refuse(item: Item, kind: PartKind, why: str) -> NoReturn:
 
 
 def _plan(workload: Workload, parts: Mapping[str, Sequence[Part]]) -> Plan:
-    """Nodes stage by stage, then how far each is from the end."""
-    nodes: list[Node] = []
-    of_stage: dict[str, list[Node]] = {}
+    """The calls stage by stage, what each waits for, and how far it is from both ends."""
+    calls: list[tuple[Stage, tuple[Part, ...]]] = []
+    needs: list[tuple[int, ...]] = []
+    of_stage: dict[str, list[int]] = {}
     for stage in workload.stages:
+        own = of_stage[stage.id] = []
         for chunk in _chunks(stage, parts):
-            before = [node for name in stage.after for node in of_stage[name] if _feeds(node, chunk)]
-            depth = max((node.depth + 1 for node in before), default=0)
-            node = Node(len(nodes), stage, chunk, tuple([n.index for n in before]), depth, 0)
-            nodes.append(node)
-            of_stage.setdefault(stage.id, []).append(node)
-    feeds = _feeding(nodes)
-    heights = _heights(feeds)
-    return Plan(tuple([replace(n, height=heights[n.index]) if heights[n.index] else n for n in nodes]), feeds)
+            needs.append(tuple([n for name in stage.after for n in of_stage[name] if _meet(calls[n][1], chunk)]))
+            own.append(len(calls))
+            calls.append((stage, chunk))
+    feeds = _feeding(needs)
+    depths, heights = _longest(needs), _longest(feeds, backwards=True)
+    return Plan(tuple([Node(n, *call, needs[n], depths[n], heights[n]) for n, call in enumerate(calls)]), feeds)
 
 
 def _chunks(stage: Stage, parts: Mapping[str, Sequence[Part]]) -> Iterator[tuple[Part, ...]]:
@@ -137,21 +140,22 @@ def _chunks(stage: Stage, parts: Mapping[str, Sequence[Part]]) -> Iterator[tuple
         yield tuple(own[start : start + size])
 
 
-def _feeds(node: Node, chunk: Sequence[Part]) -> bool:
-    """Whether a call on those parts waits for the node: either is once per item, or they share a part."""
-    return not node.parts or not chunk or any(part in node.parts for part in chunk)
+def _meet(before: Sequence[Part], chunk: Sequence[Part]) -> bool:
+    """Whether a call on `chunk` waits for one on `before`: either is once per item, or they share a part."""
+    return not before or not chunk or any(part in before for part in chunk)
 
 
-def _feeding(nodes: Sequence[Node]) -> tuple[tuple[int, ...], ...]:
-    feeds: list[list[int]] = [[] for _ in nodes]
-    for node in nodes:
-        for index in node.needs:
-            feeds[index].append(node.index)
-    return tuple([tuple(f) for f in feeds])
+def _feeding(needs: Sequence[Sequence[int]]) -> tuple[tuple[int, ...], ...]:
+    feeds: list[list[int]] = [[] for _ in needs]
+    for index, before in enumerate(needs):
+        for other in before:
+            feeds[other].append(index)
+    return tuple([tuple(after) for after in feeds])
 
 
-def _heights(feeds: Sequence[tuple[int, ...]]) -> list[int]:
-    heights = [0] * len(feeds)
-    for index in reversed(range(len(feeds))):
-        heights[index] = max((heights[n] + 1 for n in feeds[index]), default=0)
-    return heights
+def _longest(edges: Sequence[Sequence[int]], *, backwards: bool = False) -> list[int]:
+    """For each node the number of edges on the longest way along `edges`, which all point to one side."""
+    ways = [0] * len(edges)
+    for index in reversed(range(len(edges))) if backwards else range(len(edges)):
+        ways[index] = max([ways[n] + 1 for n in edges[index]], default=0)
+    return ways
