@@ -162,7 +162,9 @@ def test_a_sample_tells_average_and_full_share() -> None:
 @settings(max_examples=60, deadline=None)
 @given(
     limit=st.integers(1, 4),
-    steps=st.lists(st.tuples(st.sampled_from(["start", "cancel", "leave", "resize", "tick"]), st.integers(0, 9)), max_size=60),
+    steps=st.lists(
+        st.tuples(st.sampled_from(["start", "cancel", "leave", "resize", "tick"]), st.integers(0, 9)), max_size=60
+    ),
 )
 def test_permits_return_to_zero_after_any_storm(limit: int, steps: list[tuple[str, int]]) -> None:
     """Whatever is started, cancelled, resized and released, no permit leaks and none is handed out beyond the limit."""

@@ -13,7 +13,7 @@ def test_waits_are_drawn_below_a_doubling_ceiling() -> None:
     backoff = Backoff(base_s=1.0, cap_s=8.0, rng=random.Random(7))
     for retry in range(12):
         waits = {backoff.wait(retry) for _ in range(200)}
-        assert 0.0 <= min(waits)
+        assert min(waits) >= 0.0
         assert max(waits) <= min(8.0, 2.0**retry)
         assert max(waits) > 0.8 * min(8.0, 2.0**retry)
 

@@ -1,0 +1,154 @@
+"""What the benches share: a searcher of known latency over made-up sentences, and a run of the real engine into SQLite."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.base.allocation import Allocation
+from core.base.records import Evidence, Item, Model, Query
+from core.base.workload import Stage
+from core.base.workload_files import load_workload
+from core.models import HttpTransport, OpenAIModel
+from core.pipeline.allocations import Allocations
+from core.pipeline.context import Route, Unpriced
+from core.pipeline.control import Commands
+from core.pipeline.driver import Order, RunDriver
+from core.pipeline.engine import Engine
+from core.store import Store
+
+ROOT = Path(__file__).parents[1]
+WORKLOAD = ROOT / "data" / "workloads" / "restaurant-reviews.toml"
+SUBJECTS = ("The soup", "Our waiter", "The bill", "A lunch set", "The noodles", "The host", "Dessert", "The wine list")
+VERDICTS = ("was better than expected", "took forty minutes", "cost far too much", "came cold", "was the best in town")
+
+
+def sentence(rng: random.Random) -> str:
+    """A made-up review sentence."""
+    return f"{rng.choice(SUBJECTS)} {rng.choice(VERDICTS)} on visit {rng.randrange(90)}."
+
+
+def prompt(rows: list[str]) -> str:
+    """The skeleton's prompt: the same evidence block as the engine's, so that the server has the same work."""
+    lines = "\n".join(f"[{n}] (r{n}) {row}" for n, row in enumerate(rows, 1))
+    return f'Summarise the reviews.\n<data id="bench" kind="evidence" part="any">\n{lines}\n</data id="bench">'
+
+
+class PacedSearcher:
+    """Answers every query with eight sentences after a lognormal wait: median `median_s`, a heavy tail."""
+
+    def __init__(self, median_s: float, seed: int = 1) -> None:
+        self.median_s = median_s
+        self._rng = random.Random(seed)
+
+    def _wait(self) -> float:
+        return self.median_s * self._rng.lognormvariate(0.0, 0.5) if self.median_s else 0.0
+
+    async def search(self, item_id: str, queries: Sequence[Query]) -> list[list[Evidence]]:
+        """One wait for the whole batch, as one request to Qdrant is."""
+        await asyncio.sleep(self._wait())
+        return [
+            [Evidence(f"{item_id}-{q.part}-{n}", sentence(self._rng), 1.0 - n / 10) for n in range(8)] for q in queries
+        ]
+
+    async def plain(self, _key: str) -> list[str]:
+        """The skeleton's search: one aspect, one wait."""
+        await asyncio.sleep(self._wait())
+        return [sentence(self._rng) for _ in range(8)]
+
+    async def aclose(self) -> None:
+        """Nothing to close."""
+
+
+@dataclass
+class Ran:
+    """A run of the engine: its view in the store and what the bench reads of it."""
+
+    wall_s: float
+    cpu_s: float
+    calls: int
+    finished: list[float]
+    model_s: float
+    search_s: float
+    longest_chain_s: float
+
+
+async def run_engine(
+    url: str, items: int, *, search_limit: int, llm_limit: int, search_s: float, stream: bool = False
+) -> Ran:
+    """The real engine over HTTP with everything recorded in a fresh database."""
+    transport = HttpTransport()
+    model = OpenAIModel(url, transport=transport)
+    with tempfile.TemporaryDirectory() as folder:
+        store = Store.open(Path(folder) / "bench.db")
+        try:
+            return await record_run(
+                store, model, items, search_limit=search_limit, llm_limit=llm_limit, search_s=search_s, stream=stream
+            )
+        finally:
+            await transport.aclose()
+            store.close()
+
+
+async def record_run(
+    store: Store,
+    model: Model,
+    items: int,
+    *,
+    search_limit: int,
+    llm_limit: int,
+    search_s: float,
+    stream: bool = False,
+) -> Ran:
+    """A run of the sample workload over made-up restaurants, driven as the service drives it."""
+    ids = [f"r{n:06}" for n in range(items)]
+    store.catalogue.put_items([Item(i, f"Restaurant {i}") for i in ids])
+    workload = load_workload(WORKLOAD)
+    store.runs.create("bench", workload.id, workload.item_kind, ids, {}, None, "bench")
+    route = Route("bench", "practice-small", model, Unpriced(), stream)
+    engine = Engine(
+        workload,
+        route=lambda _: route,
+        searcher=PacedSearcher(search_s),
+        search_limit=search_limit,
+        llm_limit=llm_limit,
+        recorder=store.ledger,
+        run_id="bench",
+    )
+    driver = RunDriver(store, Order("bench", "bench"), engine, Commands(store, "bench", Allocations(_plain)))
+    began, cpu = time.monotonic(), time.process_time()
+    view = await driver.drive()
+    wall, cpu_s = time.monotonic() - began, time.process_time() - cpu
+    assert view.done == items, view
+    return _read(store, wall, cpu_s)
+
+
+def _plain(stage: Stage) -> Allocation:
+    return Allocation("practice-small", stage.max_tokens, stage.temperature)
+
+
+def _read(store: Store, wall: float, cpu: float) -> Ran:
+    stages = store.reports.stages("bench")
+    rows = store.catalogue.items("restaurant", run_id="bench", limit=100_000).rows
+    service = {r: sum(s.service_s for s in stages if s.resource == r) for r in ("llm", "search")}
+    chain = max(_chain(store, row.id) for row in (rows[0], rows[len(rows) // 2], rows[-1]))
+    finished = sorted(row.finished_s or 0.0 for row in rows)
+    return Ran(wall, cpu, sum(s.calls for s in stages), finished, service["llm"], service["search"], chain)
+
+
+def _chain(store: Store, item: str) -> float:
+    """The longest chain of one item's own service times."""
+    slowest: dict[str, float] = {}
+    for attempt in store.reports.timeline("bench", item):
+        slowest[attempt.stage] = max(slowest.get(attempt.stage, 0.0), attempt.service_s or 0.0)
+    return sum(slowest.values())
+
+
+def median(values: Sequence[float]) -> float:
+    """The middle value."""
+    return sorted(values)[len(values) // 2]

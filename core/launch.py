@@ -1,0 +1,230 @@
+"""Launching runs on the runtime: preflight, the run's row, and the engine that drives it."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import os
+import secrets
+import socket
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from core.base.allocation import Allocation, allocation
+from core.base.errors import RunError
+from core.base.records import ItemStatus, RunStatus, Searcher
+from core.base.settings import Settings
+from core.base.views import RunView
+from core.base.workload import Stage, Workload
+from core.base.workload_files import find_workload
+from core.connections import Connections, PracticeServers
+from core.flow import Budget
+from core.pipeline.allocations import Allocations
+from core.pipeline.control import Commands
+from core.pipeline.driver import Order, RunDriver
+from core.pipeline.engine import Engine
+from core.runtime import Runtime
+from core.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """A run to be: checked input, nothing written yet. model '' means: whatever the server offers first."""
+
+    workload: Workload
+    items: tuple[str, ...]
+    who: str
+    llm_limit: int
+    search_limit: int
+    model: str
+    stage_models: Mapping[str, str] = field(default_factory=dict)
+    window: int = 0
+    budget: Decimal | None = None
+
+
+@dataclass(slots=True)
+class Live:
+    """A run that this process owns."""
+
+    future: concurrent.futures.Future[RunView]
+    driver: RunDriver | None = None
+
+
+class Launcher:
+    """Owns the runtime and the runs of this process."""
+
+    def __init__(self, settings: Settings, store: Store, runtime: Runtime, env: Mapping[str, str]) -> None:
+        self._settings = settings
+        self._store = store
+        self._runtime = runtime
+        self._env = env
+        self._practice = PracticeServers()
+        self._live: dict[str, Live] = {}
+        self._lock = threading.Lock()
+        self._owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+
+    def __repr__(self) -> str:
+        return f"<Launcher {len(self._live)} live runs>"
+
+    def start(self, launch: Launch) -> str:
+        """Preflight, write, launch; the run's id."""
+        if not launch.items:
+            msg = f"Nothing to do: no items of workload {launch.workload.id!r} were selected. Import some first."
+            raise RunError(msg)
+        run_id = time.strftime("%m%d-%H%M%S-", time.gmtime()) + secrets.token_hex(2)
+        self._begin(run_id, launch, resumed=False)
+        return run_id
+
+    def resume(self, run: RunView, *, who: str, retry_failed: bool) -> None:
+        """Launch a run again that no process owns."""
+        if run.owner_alive:
+            msg = f"Run {run.id} is being worked on by {run.owner}; it cannot be resumed here. Watch it with: show {run.id}"
+            raise RunError(msg)
+        if run.status is RunStatus.CANCELLED:
+            msg = f"Run {run.id} was cancelled; start a new one."
+            raise RunError(msg)
+        if retry_failed:
+            self._store.runs.requeue(run.id, [ItemStatus.FAILED])
+        self._begin(run.id, self._relaunch(run, who), resumed=True)
+
+    def _relaunch(self, run: RunView, who: str) -> Launch:
+        settings = run.settings
+        budget = settings.get("budget_usd")
+        return Launch(
+            workload=find_workload(run.workload, self._settings.workloads),
+            items=(),
+            who=who,
+            llm_limit=run.llm_limit,
+            search_limit=run.search_limit,
+            model=str(settings.get("model", self._settings.model)),
+            stage_models=dict(settings.get("stage_models", {})),
+            window=int(settings.get("window", 0)),
+            budget=None if budget is None else Decimal(str(budget)),
+        )
+
+    def _begin(self, run_id: str, launch: Launch, *, resumed: bool) -> None:
+        """Start the run's task and wait until its preflight is through; its error is the caller's."""
+        ready: concurrent.futures.Future[None] = concurrent.futures.Future()
+        with self._lock:
+            live = Live(self._runtime.submit(self._run(run_id, launch, ready, resumed=resumed)))
+            self._live[run_id] = live
+        live.future.add_done_callback(lambda done: _pass_on(done, ready))
+        try:
+            ready.result()
+        except BaseException:
+            self._live.pop(run_id, None)
+            raise
+
+    async def _run(
+        self, run_id: str, launch: Launch, ready: concurrent.futures.Future[None], *, resumed: bool
+    ) -> RunView:
+        async with Connections(self._settings, self._env, self._practice) as connections:
+            searcher = await self._searcher(connections, launch.workload)
+            allocations = await self._allocations(connections, launch)
+            if not resumed:
+                await asyncio.to_thread(self._write, run_id, launch, allocations)
+            spent = (await asyncio.to_thread(self._store.runs.view, run_id)).cost_usd or Decimal(0)
+            engine = self._engine(run_id, launch, connections, searcher, allocations, spent)
+            driver = RunDriver(
+                self._store,
+                Order(run_id, self._owner, resumed),
+                engine,
+                Commands(self._store, run_id, allocations),
+            )
+            self._live[run_id].driver = driver
+            return await driver.drive(lambda: _set(ready))
+
+    async def _searcher(self, connections: Connections, workload: Workload) -> Searcher | None:
+        needs = any(stage.kind == "search" for stage in workload.stages)
+        return await connections.searcher() if needs else None
+
+    async def _allocations(self, connections: Connections, launch: Launch) -> Allocations:
+        """Resolve every model stage and make its models ready; '' becomes what the server offers."""
+        names: dict[str, str] = {}
+
+        def resolve(stage: Stage) -> Allocation:
+            found = allocation(launch.workload, stage, self._settings, launch.stage_models, model=launch.model)
+            return found.renamed(names)
+
+        for stage in launch.workload.stages:
+            if stage.kind == "llm":
+                for model in resolve(stage).chain:
+                    names[model] = await connections.prepare(model)
+        return Allocations(resolve)
+
+    def _engine(
+        self,
+        run_id: str,
+        launch: Launch,
+        connections: Connections,
+        searcher: Searcher | None,
+        allocations: Allocations,
+        spent: Decimal,
+    ) -> Engine:
+        return Engine(
+            launch.workload,
+            route=connections.route,
+            allocate=allocations,
+            searcher=searcher,
+            search_limit=launch.search_limit,
+            llm_limit=launch.llm_limit,
+            window=launch.window,
+            recorder=self._store.ledger,
+            budget=Budget(launch.budget, settled=spent),
+            run_id=run_id,
+            search_timeout_s=self._settings.search.timeout_s,
+        )
+
+    def _write(self, run_id: str, launch: Launch, allocations: Allocations) -> None:
+        settings = {
+            "item_kind": launch.workload.item_kind,
+            "model": launch.model,
+            "stage_models": dict(launch.stage_models),
+            "stages": {s.id: asdict(allocations(s)) for s in launch.workload.stages if s.kind == "llm"},
+            "window": launch.window,
+            "budget_usd": None if launch.budget is None else str(launch.budget),
+            "search": self._settings.search.backend,
+        }
+        self._store.runs.create(
+            run_id, launch.workload.id, launch.workload.item_kind, launch.items, settings, launch.budget, launch.who
+        )
+
+    def wait(self, run_id: str, timeout: float | None) -> None:
+        """Wait for the end of a run that this process owns; others are not waited for."""
+        live = self._live.get(run_id)
+        if live is not None:
+            concurrent.futures.wait([live.future], timeout)
+
+    def stop(self, run_id: str, reason: str) -> None:
+        """Admit no more to a run of this process; what is in flight finishes."""
+        live = self._live.get(run_id)
+        if live is not None and live.driver is not None:
+            self._runtime.call(_stop(live.driver, reason))
+
+    def close(self, timeout_s: float) -> None:
+        """Drain the runs for so long, then cancel what is left, stop the practice servers and the thread."""
+        for run_id in list(self._live):
+            self.stop(run_id, "The program was closed.")
+        concurrent.futures.wait([live.future for live in self._live.values()], timeout_s)
+        self._runtime.close()
+        self._practice.close()
+
+
+async def _stop(driver: RunDriver, reason: str) -> None:
+    driver.engine.stop(RunStatus.INTERRUPTED, reason)
+
+
+def _set(ready: concurrent.futures.Future[None]) -> None:
+    if not ready.done():
+        ready.set_result(None)
+
+
+def _pass_on(done: concurrent.futures.Future[Any], ready: concurrent.futures.Future[None]) -> None:
+    """A run that ended before it was ready: its error is the answer to whoever waits."""
+    if not ready.done():
+        error = None if done.cancelled() else done.exception()
+        ready.set_exception(error or RunError("The run was cancelled before it began."))

@@ -1,0 +1,161 @@
+"""One run in the store and the engine that works on it: lease, items by page, commands, gauges, how it ended."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import resource
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from core.base.errors import BrigadeError, StoreError
+from core.base.records import RunStatus
+from core.base.views import RunView
+from core.pipeline.control import Commands
+from core.pipeline.engine import Engine
+from core.pipeline.feed import Work
+from core.store import Lease, Store
+
+log = logging.getLogger(__name__)
+
+PAGE = 200
+POLL_S = 0.1
+SAMPLE_S = 1.0
+RENEW_S = 4.0
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What to drive: the run, its owner string, and whether an earlier session may have left results."""
+
+    run_id: str
+    owner: str
+    resumed: bool = False
+
+
+class RunDriver:
+    """Drives one run from lease to last status. `engine` is there once `drive` is under way."""
+
+    def __init__(self, store: Store, order: Order, engine: Engine, commands: Commands) -> None:
+        self.store = store
+        self.order = order
+        self.engine = engine
+        self.commands = commands
+        self._cpu0 = time.process_time()
+        self._lease: Lease | None = None
+
+    def __repr__(self) -> str:
+        return f"<RunDriver {self.order.run_id} {self.engine!r}>"
+
+    async def drive(self, ready: Callable[[], None] = lambda: None) -> RunView:
+        """Work through the run; every way it can end is a status with a reason in the store."""
+        run_id = self.order.run_id
+        self._lease = await asyncio.to_thread(self.store.runs.acquire_lease, run_id, self.order.owner)
+        try:
+            await self._open()
+            ready()
+            status, reason = await self._supervised()
+            await self._close(status, reason)
+        finally:
+            await asyncio.to_thread(self.store.runs.release_lease, self._lease)
+        return await asyncio.to_thread(self.store.runs.view, run_id)
+
+    async def _open(self) -> None:
+        runs, run_id = self.store.runs, self.order.run_id
+        if self.order.resumed:
+            await asyncio.to_thread(runs.orphan, run_id)
+        gates = self.engine.gates
+        await asyncio.to_thread(runs.set_limits, run_id, gates["search"].limit, gates["llm"].limit)
+        await asyncio.to_thread(runs.set_status, run_id, RunStatus.RUNNING)
+
+    async def _supervised(self) -> tuple[RunStatus, str]:
+        """Run the engine with its attendants; a crash of any of them is a status too."""
+        attendants = [asyncio.create_task(self._obey()), asyncio.create_task(self._measure())]
+        try:
+            await self._work()
+        except asyncio.CancelledError:
+            return RunStatus.INTERRUPTED, "The process that owned the run was stopped."
+        except StoreError as error:
+            return RunStatus.PAUSED, str(error)
+        except Exception as error:
+            log.exception("run %s crashed", self.order.run_id)
+            return RunStatus.CRASHED, f"{type(error).__name__}: {error}"
+        finally:
+            for task in attendants:
+                task.cancel()
+            await asyncio.gather(*attendants, return_exceptions=True)
+        halted = self.engine.halted
+        return (halted.status, halted.reason) if halted else (RunStatus.FINISHED, "")
+
+    async def _work(self) -> None:
+        async with self.engine as engine:
+            async for _ in engine.run(self._pages()):
+                pass
+
+    async def _pages(self) -> AsyncIterator[Work]:
+        runs, run_id, position = self.store.runs, self.order.run_id, -1
+        while page := await asyncio.to_thread(runs.pending_page, run_id, position, PAGE):
+            prior: Mapping[str, Any] = {}
+            if self.order.resumed:
+                prior = await asyncio.to_thread(runs.node_results, run_id, [item.id for _, item in page])
+            for position, item in page:
+                yield Work(item, position, prior.get(item.id, ()))
+
+    async def _obey(self) -> None:
+        """Look for commands ten times a second, so that any of them is obeyed within 250 ms."""
+        after = await asyncio.to_thread(self.commands.skip_old)
+        while True:
+            for control in await asyncio.to_thread(self.store.controls.pending, self.order.run_id, after):
+                after = control.id
+                effect = self.commands.apply(self.engine, control)
+                await asyncio.to_thread(self.commands.write, control, effect)
+            await self.engine.clock.sleep(POLL_S)
+
+    async def _measure(self) -> None:
+        """Write what the gates did each second and keep the lease; losing it ends the run here."""
+        renewed = self.engine.clock.monotonic()
+        while True:
+            await self.engine.clock.sleep(SAMPLE_S)
+            await self._sample()
+            if self.engine.clock.monotonic() - renewed >= RENEW_S:
+                renewed = self.engine.clock.monotonic()
+                if self._lease and not await asyncio.to_thread(self.store.runs.renew_lease, self._lease):
+                    self.engine.abort(RunStatus.INTERRUPTED, "Another process took the run over.")
+
+    async def _sample(self) -> None:
+        now = self.engine.elapsed()
+        samples = [gate.sample(now) for gate in self.engine.gates.values()]
+        await self.store.ledger.sample(self.order.run_id, samples)
+
+    async def _close(self, status: RunStatus, reason: str) -> None:
+        run_id = self.order.run_id
+        with contextlib.suppress(BrigadeError):
+            await self._sample()
+            before = (await asyncio.to_thread(self.store.runs.view, run_id)).measures
+            await asyncio.to_thread(self.store.runs.set_measures, run_id, self._measures(before))
+        await asyncio.to_thread(self.store.runs.set_status, run_id, status, reason)
+
+    def _measures(self, before: Mapping[str, Any]) -> dict[str, Any]:
+        """What only this process knows, added to what earlier sessions of the run left."""
+        counters, gates = self.engine.context.counters, self.engine.gates
+        peak = before.get("peak", {})
+        return {
+            "wall_s": before.get("wall_s", 0.0) + self.engine.elapsed(),
+            "cpu_s": before.get("cpu_s", 0.0) + time.process_time() - self._cpu0,
+            "retries": before.get("retries", 0) + counters.retries,
+            "rate_limited": before.get("rate_limited", 0) + counters.rate_limited,
+            "fallbacks": before.get("fallbacks", 0) + counters.fallbacks,
+            "peak": {name: max(peak.get(name, 0), gate.peak) for name, gate in gates.items()},
+            "limit": {name: gate.limit for name, gate in gates.items()},
+            "rss_mb": max(before.get("rss_mb", 0.0), peak_rss_mb()),
+        }
+
+
+def peak_rss_mb() -> float:
+    """The highest resident memory of this process so far, in MB."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return float(peak) / (1e6 if sys.platform == "darwin" else 1e3)

@@ -1,0 +1,232 @@
+"""The engine: a sliding window of items, oldest first, no barrier between stages nor between pages.
+
+    async with Engine(workload, model=model, searcher=searcher, llm_limit=32) as engine:
+        async for result in engine.run(items):
+            print(result.item.name, result.text("total_summary"))
+
+A fixed crew of workers walks the window; every call waits at its gate ordered by its item's place, so whole items
+finish early, memory stays flat and the model gate never idles while work is ready.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass
+from types import TracebackType
+
+from core.base.allocation import Allocation
+from core.base.clock import SYSTEM_CLOCK, Clock
+from core.base.errors import UsageError
+from core.base.records import Item, ItemStatus, Model, NodeResult, RunStatus, Searcher
+from core.base.workload import Stage, Workload
+from core.flow import Budget, Gate, StoppedError
+from core.pipeline.context import Context, Halt, Recorder, Route, Unpriced, Unrecorded
+from core.pipeline.feed import Feed, Items, Work
+from core.pipeline.item_run import ItemRun
+from core.pipeline.nodes import NodeRunner
+from core.pipeline.plan import Node, expand
+from core.store import ItemDone
+
+ENDGAME = 1e9
+
+
+@dataclass(frozen=True, slots=True)
+class ItemResult:
+    """A finished item. `results` are keyed by stage, then part ('' for a stage that is once per item)."""
+
+    item: Item
+    status: ItemStatus
+    results: Mapping[str, Mapping[str, NodeResult]]
+    finished_s: float
+    error: str | None = None
+
+    def text(self, stage: str, part: str = "") -> str:
+        """The text of one node; '' where there is none."""
+        result = self.results.get(stage, {}).get(part)
+        return result.text if result else ""
+
+
+class Engine:
+    """Runs a workload over items. Give it a `model` (one client for every stage) or a `route` (a client per name)."""
+
+    def __init__(
+        self,
+        workload: Workload,
+        *,
+        model: Model | None = None,
+        route: Callable[[str], Route] | None = None,
+        allocate: Callable[[Stage], Allocation] | None = None,
+        searcher: Searcher | None = None,
+        search_limit: int = 8,
+        llm_limit: int = 16,
+        window: int = 0,
+        recorder: Recorder | None = None,
+        budget: Budget | None = None,
+        run_id: str = "",
+        search_timeout_s: float = 10.0,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        self.clock = clock
+        self._window = window
+        self._crew: asyncio.TaskGroup | None = None
+        self._workers: set[asyncio.Task[None]] = set()
+        self._feed: Feed | None = None
+        self._out: asyncio.Queue[ItemResult | None] = asyncio.Queue(maxsize=1024)
+        self._began = clock.monotonic()
+        gates = {"search": Gate("search", search_limit, clock=clock), "llm": Gate("llm", llm_limit, clock=clock)}
+        self.context = Context(
+            run_id=run_id or f"run-{secrets.token_hex(4)}",
+            workload=workload,
+            searcher=searcher,
+            route=route or _only(model),
+            allocate=allocate or _as_the_workload_says,
+            gates=gates,
+            recorder=recorder or Unrecorded(),
+            clock=clock,
+            budget=budget or Budget(),
+            search_timeout_s=search_timeout_s,
+        )
+        self._runner = NodeRunner(self.context)
+
+    def __repr__(self) -> str:
+        gates = ", ".join(map(repr, self.gates.values()))
+        return f"<Engine {self.context.run_id} {self.context.workload.id}: {gates}, {len(self._workers)} items in the window>"
+
+    async def __aenter__(self) -> Engine:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for gate in self.gates.values():
+            gate.shut()
+
+    @property
+    def gates(self) -> Mapping[str, Gate]:
+        """The gates by resource: `search` and `llm`."""
+        return self.context.gates
+
+    @property
+    def halted(self) -> Halt | None:
+        """Why the run stopped before its items were through; None while or when all is well."""
+        return self.context.halted
+
+    @property
+    def window(self) -> int:
+        """Most items in flight: as given, or twice what the limits can hold so that no gate idles."""
+        return self._window or 2 * (self.gates["llm"].limit + self.gates["search"].limit)
+
+    def elapsed(self) -> float:
+        """Seconds since `run` began."""
+        return self.clock.monotonic() - self._began
+
+    async def run(self, items: Items) -> AsyncIterator[ItemResult]:
+        """Results in the order in which items finish. Leaving the loop early cancels what is in flight."""
+        self._began = self.clock.monotonic()
+        self._feed = Feed(items)
+        crew = asyncio.create_task(self._run_crew(), name=f"{self.context.run_id} crew")
+        try:
+            while (result := await self._out.get()) is not None:
+                yield result
+            await crew
+        finally:
+            crew.cancel()
+            await asyncio.gather(crew, return_exceptions=True)
+
+    async def _run_crew(self) -> None:
+        try:
+            async with asyncio.TaskGroup() as crew:
+                self._crew = crew
+                self._hire()
+        finally:
+            self._crew = None
+            await self._out.put(None)
+
+    def _hire(self) -> None:
+        while self._crew is not None and len(self._workers) < self.window:
+            worker = self._crew.create_task(self._work())
+            self._workers.add(worker)
+            worker.add_done_callback(self._workers.discard)
+
+    async def _work(self) -> None:
+        assert self._feed is not None  # noqa: S101 - set before the crew starts
+        while len(self._workers) <= self.window and self.halted is None:
+            work = await self._feed.take()
+            if work is None:
+                return
+            await self._process(work)
+
+    async def _process(self, work: Work) -> None:
+        try:
+            run = ItemRun(work.item, work.order, expand(self.context.workload, work.item), work.prior)
+        except UsageError as error:
+            await self._finish(work.item, {}, ItemStatus.FAILED, str(error))
+            return
+        await run.run(self._runner.run, self._rank)
+        if not run.stopped:
+            status, error_text = run.verdict()
+            await self._finish(run.item, run.results, status, error_text)
+
+    async def _finish(
+        self, item: Item, results: Mapping[str, Mapping[str, NodeResult]], status: ItemStatus, error: str | None
+    ) -> None:
+        finished = self.elapsed()
+        done = ItemDone(self.context.run_id, item.id, status, finished, error)
+        try:
+            await self._runner.save((), done)
+        except StoppedError:
+            return
+        await self._out.put(ItemResult(item, status, results, finished, error))
+
+    def _rank(self, order: int, node: Node) -> float:
+        """Oldest item first. Once the last calls are queued, those that end an item wait for those that others still
+        wait for: the tail of the run is then wide and short."""
+        if node.height or not self._ending():
+            return order
+        return order + ENDGAME
+
+    def _ending(self) -> bool:
+        """Whether no more items come and the queue would be through in about two rounds."""
+        gate = self.gates["llm"]
+        return self._feed is not None and self._feed.exhausted and gate.waiting <= gate.limit
+
+    def resize(self, resource: str, limit: int) -> None:
+        """Change a gate's limit while running."""
+        self.gates[resource].resize(limit)
+        self._hire()
+
+    def pause(self) -> None:
+        """Send nothing new until `resume`; what is in flight finishes."""
+        for gate in self.gates.values():
+            gate.pause()
+
+    def resume(self) -> None:
+        """Go on after `pause`."""
+        for gate in self.gates.values():
+            gate.resume()
+
+    def stop(self, status: RunStatus, reason: str) -> None:
+        """Admit no more and let what is in flight finish; `run` then ends."""
+        self.context.halt(status, reason)
+
+    def abort(self, status: RunStatus, reason: str) -> None:
+        """Admit no more and cancel what is in flight; its cost is kept as reserved."""
+        self.context.halt(status, reason)
+        for worker in self._workers:
+            worker.cancel()
+
+
+def _as_the_workload_says(stage: Stage) -> Allocation:
+    return Allocation(stage.model or "", stage.max_tokens, stage.temperature, stage.fallback)
+
+
+def _only(model: Model | None) -> Callable[[str], Route]:
+    def route(name: str) -> Route:
+        if model is None:
+            msg = f"No model client for {name!r}. Pass model=... or route=... to the engine."
+            raise UsageError(msg)
+        return Route("local", name, model, Unpriced())
+
+    return route

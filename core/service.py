@@ -1,0 +1,346 @@
+"""The facade: what pages, the command line and library users call. Every method is blocking and thread-safe.
+
+The database is the only channel between a screen and an engine: reading is a snapshot from the store, steering a row
+in `controls`. So a run started elsewhere is watched and steered by the same calls.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import IO, Any
+
+from core.base.errors import BrigadeError, RunError, UnknownError
+from core.base.records import Review, RunStatus
+from core.base.settings import Settings
+from core.base.views import (
+    AttemptView,
+    Bucket,
+    ControlView,
+    Forecast,
+    GateSample,
+    ItemPage,
+    ItemView,
+    ResultView,
+    RunSnapshot,
+    RunView,
+    StageStats,
+)
+from core.base.workload import Workload
+from core.base.workload_files import find_workload, list_workloads, load_workload
+from core.exports import export
+from core.flow import check_limit
+from core.intake import ImportProgress, ImportReport, import_file
+from core.launch import Launch, Launcher
+from core.pipeline.control import ACTIONS, parse_limit, parse_model
+from core.runtime import Runtime
+from core.samples import Samples
+from core.store import Store
+from core.tuning.forecast import forecast
+
+ENDED = (RunStatus.FINISHED, RunStatus.CANCELLED)
+RESUMABLE = (RunStatus.PAUSED, RunStatus.INTERRUPTED, RunStatus.CRASHED, RunStatus.BUDGET, RunStatus.PENDING)
+
+
+class Service:
+    """One store, one runtime thread, and the runs that this process owns."""
+
+    def __init__(self, settings: Settings, store: Store, env: Mapping[str, str]) -> None:
+        self.settings = settings
+        self.store = store
+        self._env = env
+        self._launcher = Launcher(settings, store, Runtime(), env)
+        self._samples = Samples(store, settings, env)
+        self._importing = threading.Lock()
+
+    def __repr__(self) -> str:
+        return f"<Service {self.store.path}, {self._launcher!r}>"
+
+    @classmethod
+    def open(cls, settings: Settings, env: Mapping[str, str] = os.environ) -> Service:
+        """Open the store (created and migrated when needed); no index, no server."""
+        return cls(settings, Store.open(settings.db), env)
+
+    def close(self, timeout_s: float = 30.0) -> None:
+        """Let the runs of this process drain, then close everything."""
+        self._launcher.close(timeout_s)
+        self.store.close()
+
+    def __enter__(self) -> Service:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # Workloads and items
+
+    def workloads(self) -> tuple[Workload, ...]:
+        """The workloads whose files are valid."""
+        return tuple(w for w in self._load_all() if isinstance(w, Workload))
+
+    def workload_problems(self) -> tuple[str, ...]:
+        """What is wrong with the files that are not."""
+        return tuple(str(w) for w in self._load_all() if not isinstance(w, Workload))
+
+    def _load_all(self) -> Iterator[Workload | BrigadeError]:
+        for path in list_workloads(self.settings.workloads).values():
+            try:
+                yield load_workload(path)
+            except BrigadeError as error:
+                yield error
+
+    def workload(self, name: str) -> Workload:
+        """A workload by its id or its file's path; UnknownError lists the known ones."""
+        return find_workload(name, self.settings.workloads)
+
+    def items(self, workload: str, **query: Any) -> ItemPage:
+        """A page of the catalogue: search, filters, order, descending, limit, offset."""
+        return self.store.catalogue.items(self.workload(workload).item_kind, **query)
+
+    def item_ids(self, workload: str, *, search: str = "", filters: Mapping[str, str] | None = None) -> list[str]:
+        """The ids of all items under a filter, in the catalogue's order."""
+        kind = self.workload(workload).item_kind
+        page = self.store.catalogue.items(kind, search=search, filters=filters or {}, limit=1_000_000)
+        return [row.id for row in page.rows]
+
+    def facets(self, workload: str, field: str) -> dict[str, int]:
+        """The values of a field over the catalogue, with counts."""
+        return self.store.catalogue.facets(self.workload(workload).item_kind, field)
+
+    def ensure_samples(self, progress: Callable[[str, float], None] | None = None) -> int:
+        """Register the sample items of every workload that has none; how many were added."""
+        with self._importing:
+            return self._samples.ensure(self.workloads(), progress)
+
+    # Runs
+
+    def forecast(
+        self,
+        workload: str,
+        items: str | Sequence[str],
+        *,
+        llm_limit: int,
+        search_limit: int,
+        model: str | None = None,
+    ) -> Forecast:
+        """What a run would do: calls, duration and cost with a range, from the history of the same workload."""
+        loaded = self.workload(workload)
+        ids = self._select(loaded, items)
+        sample = self.store.catalogue.item(loaded.item_kind, ids[0]) if ids else None
+        history = self.store.reports.history(loaded.id)
+        return forecast(loaded, len(ids), sample, history, llm_limit=llm_limit, search_limit=search_limit, model=model)
+
+    def _select(self, workload: Workload, items: str | Sequence[str]) -> list[str]:
+        if self.store.catalogue.count(workload.item_kind) == 0:
+            self.ensure_samples()
+        return self.store.catalogue.select(workload.item_kind, items if isinstance(items, str) else ",".join(items))
+
+    def start(
+        self,
+        workload: str,
+        items: str | Sequence[str],
+        *,
+        who: str,
+        llm_limit: int | None = None,
+        search_limit: int | None = None,
+        model: str | None = None,
+        stage_models: Mapping[str, str] | None = None,
+        window: int | None = None,
+        budget: Decimal | None = None,
+    ) -> str:
+        """Check everything, write the run and launch it; its id comes back at once.
+
+        UsageError, RunError, SearchError or ModelError say what is missing before anything is spent.
+        """
+        loaded = self.workload(workload)
+        launch = Launch(
+            workload=loaded,
+            items=tuple(self._select(loaded, items)),
+            who=who,
+            llm_limit=check_limit(self.settings.llm_limit if llm_limit is None else llm_limit, "llm"),
+            search_limit=check_limit(self.settings.search_limit if search_limit is None else search_limit, "search"),
+            model=self.settings.model if model is None else model,
+            stage_models=dict(stage_models or {}),
+            window=self.settings.window if window is None else window,
+            budget=self.settings.budget if budget is None else budget,
+        )
+        return self._launcher.start(launch)
+
+    def resume(self, run_id: str, *, who: str, retry_failed: bool = True) -> None:
+        """Go on with a run that no process owns; done nodes are not done again."""
+        self._launcher.resume(self.run(run_id), who=who, retry_failed=retry_failed)
+
+    def control(self, run_id: str, action: str, new: str = "", *, who: str, reason: str = "") -> int:
+        """Send a command to the run's owner; the id of its row.
+
+        A run without an owner is resumed here, or ended, by the same words.
+        """
+        run = self.run(run_id)
+        old = self._checked(run, action, new)
+        command = self.store.controls.send(run.id, action, new, who=who, reason=reason, old=old)
+        if not run.owner_alive:
+            self._without_owner(run, action, command, who)
+        return command
+
+    def _checked(self, run: RunView, action: str, new: str) -> str:
+        """Refuse what cannot be obeyed; the value that the command replaces."""
+        if action not in ACTIONS:
+            msg = f"There is no command {action!r}; there are {', '.join(ACTIONS)}."
+            raise UnknownError(msg)
+        if run.status in ENDED:
+            msg = f"Run {run.id} is {run.status.value}; it takes no commands any more."
+            raise RunError(msg)
+        if action.endswith("_limit"):
+            parse_limit(new, action.removesuffix("_limit"))
+            return str(getattr(run, action))
+        if action == "model":
+            parse_model(new)
+        return run.status.value
+
+    def _without_owner(self, run: RunView, action: str, command: int, who: str) -> None:
+        if action == "resume":
+            self.store.controls.applied(command, "applied")
+            self.resume(run.id, who=who)
+        elif action == "cancel":
+            self.store.runs.set_status(run.id, RunStatus.CANCELLED, f"Cancelled by {who}.")
+            self.store.controls.applied(command, "applied")
+        else:
+            self.store.controls.applied(command, "refused: no process owns the run; resume it first")
+
+    def wait(self, run_id: str, timeout: float | None = None) -> RunView:
+        """Wait until a run of this process ends (or the time is up)."""
+        self._launcher.wait(run_id, timeout)
+        return self.run(run_id)
+
+    def stop(self, run_id: str, reason: str) -> None:
+        """Let a run of this process admit no more and drain; its status becomes `interrupted`."""
+        self._launcher.stop(run_id, reason)
+
+    # Reading
+
+    def snapshot(self, run_id: str) -> RunSnapshot:
+        """A run in one frozen piece; cheap enough for every second."""
+        return self.store.reports.snapshot(run_id)
+
+    def run(self, run_id: str) -> RunView:
+        """A run; `last` is the newest. UnknownError names some."""
+        return self.store.runs.view(run_id)
+
+    def runs(self, *, limit: int = 50, offset: int = 0, workload: str | None = None) -> list[RunView]:
+        """Runs, newest first."""
+        return self.store.runs.list(limit=limit, offset=offset, workload=workload)
+
+    def run_items(self, run_id: str, **query: Any) -> ItemPage:
+        """A page of a run's items with their status: search, status, order, descending, limit, offset."""
+        kind = self._kind(run_id)
+        return self.store.catalogue.items(kind, run_id=run_id, **query)
+
+    def _kind(self, run_id: str) -> str:
+        return str(self.run(run_id).settings.get("item_kind", "restaurant"))
+
+    def item(self, workload: str, item_id: str) -> ItemView | None:
+        """One item of the catalogue."""
+        page = self.store.catalogue.items(self.workload(workload).item_kind, search=item_id, limit=50)
+        return next((row for row in page.rows if row.id == item_id), None)
+
+    def results(self, run_id: str, item_id: str) -> list[ResultView]:
+        """Everything one item came to."""
+        return self.store.reports.results(run_id, item_id)
+
+    def review(self, restaurant_id: str, review_id: str) -> Review | None:
+        """A review with all of its text, where it was imported here."""
+        return self.store.catalogue.review(restaurant_id, review_id)
+
+    def stages(self, run_id: str) -> tuple[StageStats, ...]:
+        """Counts, latencies, tokens and cost per stage and model."""
+        return self.store.reports.stages(run_id)
+
+    def buckets(self, run_id: str) -> tuple[Bucket, ...]:
+        """The same over time, in slices of five seconds."""
+        return self.store.reports.buckets(run_id)
+
+    def samples(self, run_id: str) -> tuple[GateSample, ...]:
+        """What the gates did over time."""
+        return self.store.reports.samples(run_id)
+
+    def timeline(self, run_id: str, item_id: str) -> list[AttemptView]:
+        """One item's requests in order."""
+        return self.store.reports.timeline(run_id, item_id)
+
+    def errors(self, run_id: str, limit: int = 20) -> list[AttemptView]:
+        """The last requests that failed."""
+        return self.store.reports.last_errors(run_id, limit)
+
+    def cost_by_item(self, run_id: str, limit: int = 50) -> list[tuple[str, str, Decimal]]:
+        """The most expensive items: id, name, USD."""
+        return self.store.reports.cost_by_item(run_id, limit)
+
+    def controls(self, run_id: str) -> list[ControlView]:
+        """The commands that a run was given."""
+        return self.store.controls.list(run_id)
+
+    def measures(self, run_id: str) -> dict[str, Any]:
+        """A run's figures as one JSON object."""
+        return measures(self.run(run_id), self.store.reports.measures(run_id))
+
+    def models(self) -> list[tuple[str, str]]:
+        """What the configuration offers: (model, endpoint)."""
+        return [(model, e.name) for e in self.settings.endpoints for model in (e.models or ("",))]
+
+    # In and out
+
+    def export(self, run_id: str, fmt: str, out: IO[bytes]) -> int:
+        """Write a run's results as csv or jsonl; how many rows."""
+        run = self.run(run_id)
+        written = set(run.settings.get("stages", {}))
+        rows = (row for row in self.store.reports.iter_results(run.id) if not written or row.stage in written)
+        return export(rows, fmt, out)
+
+    def import_file(
+        self,
+        path: Path | str,
+        *,
+        progress: Callable[[ImportProgress], None] | None = None,
+        restaurants_only: bool = False,
+        stop: threading.Event | None = None,
+    ) -> ImportReport:
+        """Take in a file of reviews (CSV, JSONL, Parquet), or of restaurants only."""
+        return import_file(
+            Path(path),
+            store=self.store,
+            search=self.settings.search,
+            env=self._env,
+            restaurants_only=restaurants_only,
+            progress=progress,
+            stop=stop,
+        )
+
+
+def measures(run: RunView, counted: Mapping[str, Any]) -> dict[str, Any]:
+    """The `run --json` object: counts from the run, calls and money from the ledger, the rest as its engine left it."""
+    kept = run.measures
+    wall = kept.get("wall_s", run.wall_s)
+    return {
+        "run_id": run.id,
+        "workload": run.workload,
+        "status": run.status.value,
+        "reason": run.reason,
+        **{name: getattr(run, name) for name in ("selected", "done", "failed", "refused", "no_reviews", "pending")},
+        "wall_s": round(wall, 3),
+        "cpu_s": round(kept.get("cpu_s", 0.0), 3),
+        "first_result_s": counted["first_result_s"],
+        "median_result_s": counted["median_result_s"],
+        "calls": counted["calls"],
+        "retries": counted["retries"],
+        "rate_limited": counted["rate_limited"],
+        "fallbacks": kept.get("fallbacks", 0),
+        "tokens": counted["tokens"],
+        "cost_usd": counted["cost_usd"],
+        "time_saved_s": round(max(0.0, counted["service_s"] - wall), 3),
+        "peak": kept.get("peak", counted["peak"]),
+        "limit": {"search": run.search_limit, "llm": run.llm_limit},
+        "rss_mb": round(kept.get("rss_mb", 0.0), 1),
+    }
