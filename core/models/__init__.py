@@ -1,0 +1,19 @@
+"""Models: the client of OpenAI-compatible servers, the embedded extractive model, and what calls cost."""
+
+from core.models.extractive import ExtractiveModel
+from core.models.openai import OpenAIModel
+from core.models.opening import open_model
+from core.models.prices import PRACTICE_PRICES, Prices
+from core.models.tokens import estimate_tokens
+from core.models.transport import Deadlines, HttpTransport
+
+__all__ = [
+    "PRACTICE_PRICES",
+    "Deadlines",
+    "ExtractiveModel",
+    "HttpTransport",
+    "OpenAIModel",
+    "Prices",
+    "estimate_tokens",
+    "open_model",
+]
