@@ -203,10 +203,32 @@ class RunSnapshot:
 
 
 @dataclass(frozen=True, slots=True)
+class StageHistory:
+    """What one request of a (stage, model) took in earlier runs: means, 10th and 90th percentiles over `requests`.
+
+    Tokens are means per request; costs are None where nothing was priced.
+    """
+
+    stage: str
+    resource: str
+    model: str
+    runs: int
+    requests: int
+    service_s: float
+    service_p10_s: float
+    service_p90_s: float
+    input_tokens: float
+    output_tokens: float
+    cost_usd: Decimal | None
+    cost_p10_usd: Decimal | None
+    cost_p90_usd: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
 class Forecast:
     """What a run would do. `basis` says where the per-call figures come from: history, or nothing yet ('none').
 
-    Low and high are the 10th and 90th percentile of the estimate; None where there is no basis or no price."""
+    (low, expected, high); None where there is no basis or no price."""
 
     items: int
     search_calls: int

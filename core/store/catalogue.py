@@ -38,7 +38,7 @@ class Catalogue:
         kind: str = "restaurant",
         *,
         search: str = "",
-        filters: Mapping[str, str] = {},  # noqa: B006 - never written to
+        filters: Mapping[str, str] = {},
         order: str = "name",
         descending: bool = False,
         limit: int = 50,

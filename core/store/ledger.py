@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import cast
 
+from core.base.clock import Clock
 from core.base.records import Attempt, NodeResult, Outcome, Settlement
 from core.base.views import GateSample
 from core.store.begins import Begins
@@ -23,8 +24,9 @@ class Ledger:
     StoreError when one write is wrong. A caller that is cancelled while it waits does not undo its write.
     """
 
-    def __init__(self, writer: Writer, rollups: Rollups, spill: Spill) -> None:
+    def __init__(self, writer: Writer, rollups: Rollups, spill: Spill, clock: Clock) -> None:
         self._writer = writer
+        self._clock = clock
         self._begins = Begins(self._withdraw)
         self._settles = Settles(rollups, spill.keep)
         self._gauges = Gauges()
@@ -48,11 +50,13 @@ class Ledger:
 
         StoreError when the attempt is not open: settled before, or orphaned because the run was taken over.
         """
-        await self._writer.write(self._settles, Ending(attempt_id, attempt, settlement, results, item))
+        await self._writer.write(
+            self._settles, Ending(attempt_id, attempt, settlement, results, item, self._clock.wall())
+        )
 
     async def save(self, results: Sequence[NodeResult], item: ItemDone | None = None) -> None:
         """Record results that took no call, and what an item came to."""
-        await self._writer.write(self._settles, Ending(0, None, None, results, item))
+        await self._writer.write(self._settles, Ending(0, None, None, results, item, self._clock.wall()))
 
     async def sample(self, run_id: str, samples: Sequence[GateSample]) -> None:
         """Record what the gates did; does not wait."""
@@ -60,4 +64,4 @@ class Ledger:
 
     def _withdraw(self, attempt_id: int, attempt: Attempt) -> None:
         settlement = Settlement("cancelled", Outcome.IGNORED, 0.0)
-        self._writer.post(self._settles, Ending(attempt_id, attempt, settlement, (), None))
+        self._writer.post(self._settles, Ending(attempt_id, attempt, settlement, (), None, 0.0))

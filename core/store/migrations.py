@@ -77,8 +77,10 @@ def runs(db: Database) -> None:
         search_limit INTEGER NOT NULL DEFAULT 0, llm_limit INTEGER NOT NULL DEFAULT 0)""")
     db.execute("""CREATE TABLE run_items (
         run_id TEXT NOT NULL REFERENCES runs (id), position INTEGER NOT NULL, item_id TEXT NOT NULL,
-        status TEXT NOT NULL DEFAULT 'pending', finished_s REAL, error TEXT, cost_nano INTEGER NOT NULL DEFAULT 0,
+        status TEXT NOT NULL DEFAULT 'pending', finished_s REAL, finished_at REAL, error TEXT,
+        cost_nano INTEGER NOT NULL DEFAULT 0,
         PRIMARY KEY (run_id, position), UNIQUE (run_id, item_id)) WITHOUT ROWID""")
+    db.execute("CREATE INDEX run_items_by_cost ON run_items (run_id, cost_nano) WHERE cost_nano > 0")
     db.execute("""CREATE TABLE leases (
         run_id TEXT PRIMARY KEY REFERENCES runs (id), owner TEXT NOT NULL, token INTEGER NOT NULL,
         expires_at REAL NOT NULL, renewed_at REAL NOT NULL) WITHOUT ROWID""")
@@ -134,5 +136,5 @@ def commands(db: Database) -> None:
         outcome TEXT NOT NULL DEFAULT '')""")
     db.execute("CREATE INDEX controls_pending ON controls (run_id, id) WHERE applied_at IS NULL")
     db.execute("CREATE INDEX controls_by_run ON controls (run_id, id)")
-    db["settings"].create({"key": str, "value": str}, pk="key", not_null={"value"})
-    db["settings_history"].create({"id": int, "key": str, "value": str, "who": str, "at": float}, pk="id")
+    db.table("settings").create({"key": str, "value": str}, pk="key", not_null={"value"})
+    db.table("settings_history").create({"id": int, "key": str, "value": str, "who": str, "at": float}, pk="id")

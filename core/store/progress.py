@@ -22,25 +22,29 @@ class ItemDone:
     error: str | None = None
 
 
-_MOVE = """UPDATE run_items SET status = ?1, finished_s = ?2, error = ?3, cost_nano = (SELECT coalesce(sum(cost_nano), 0)
-    FROM attempts WHERE run_id = ?4 AND item_id = ?5) WHERE run_id = ?4 AND item_id = ?5 AND status = 'pending'"""
+Move = tuple[ItemDone, float] | None
+
+_MOVE = """UPDATE run_items SET status = ?1, finished_s = ?2, finished_at = ?3, error = ?4,
+    cost_nano = (SELECT coalesce(sum(cost_nano), 0) FROM attempts WHERE run_id = ?5 AND item_id = ?6)
+    WHERE run_id = ?5 AND item_id = ?6 AND status = 'pending'"""
 _SHIFT = "UPDATE runs SET {0} = {0} + ?1, pending = pending - ?1 WHERE id = ?2"
 _CHARGE = "UPDATE runs SET cost_nano = cost_nano + ?, priced = priced + ?, unpriced = unpriced + ? WHERE id = ?"
 
 
-def move(db: sqlite3.Connection, items: Sequence[ItemDone | None]) -> list[bool]:
-    """Move items from pending to what they came to, and their run's counters with them; which of them moved."""
-    moved = [item is not None and _move(db, item) for item in items]
-    counted = Counter((i.run_id, i.status) for i, m in zip(items, moved, strict=True) if m and i)
+def move(db: sqlite3.Connection, moves: Sequence[Move]) -> list[bool]:
+    """Move items from pending to what they came to (and when, in wall seconds), and their run's counters with them;
+    which of them moved."""
+    moved = [step is not None and _move(db, *step) for step in moves]
+    counted = Counter((s[0].run_id, s[0].status) for s, m in zip(moves, moved, strict=True) if m and s)
     for (run_id, status), count in counted.items():
         db.execute(_SHIFT.format(ItemStatus(status).value), (count, run_id))
     return moved
 
 
-def _move(db: sqlite3.Connection, item: ItemDone) -> bool:
+def _move(db: sqlite3.Connection, item: ItemDone, at: float) -> bool:
     if item.status is ItemStatus.PENDING:
         return False
-    changed = db.execute(_MOVE, (item.status.value, item.finished_s, item.error, item.run_id, item.item_id))
+    changed = db.execute(_MOVE, (item.status.value, item.finished_s, at, item.error, item.run_id, item.item_id))
     return changed.rowcount == 1
 
 

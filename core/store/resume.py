@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from core.base.records import Evidence, Item, ItemStatus, NodeResult
-from core.store.codec import dump, load, load_citations, load_evidence, load_flags
+from core.store.codec import dump, load, load_citations, load_flags
 from core.store.connection import Readers
+from core.store.evidence import with_evidence
 from core.store.money import to_usd
 from core.store.rollups import recount
 
@@ -18,8 +18,6 @@ _PENDING = """SELECT r.position, r.item_id, i.name, i.kind, i.fields, i.reviews
     WHERE r.run_id = ? AND r.position > ? AND r.status = 'pending' ORDER BY r.position LIMIT ?"""
 _DONE = """SELECT * FROM results WHERE run_id = ? AND item_id IN (SELECT value FROM json_each(?))
     AND status IN ('done', 'no_evidence', 'refused') ORDER BY n"""
-
-Sources = dict[tuple[str, int], Evidence]
 
 
 def pending_page(readers: Readers, run_id: str, after: int, limit: int) -> list[tuple[int, Item]]:
@@ -55,15 +53,10 @@ def orphan(db: sqlite3.Connection, run_id: str) -> int:
 
 def node_results(readers: Readers, run_id: str, item_ids: Sequence[str]) -> dict[str, list[NodeResult]]:
     """Accepted results by item, in the order in which they came."""
-    by_item: dict[str, list[sqlite3.Row]] = {}
-    for row in readers.all(_DONE, run_id, dump(list(item_ids))):
-        by_item.setdefault(row["item_id"], []).append(row)
-    return {item_id: _results(rows) for item_id, rows in by_item.items()}
-
-
-def _results(rows: list[sqlite3.Row]) -> list[NodeResult]:
-    sources = sources_of(rows)
-    return [_result(row, evidence_of(row, sources)) for row in rows]
+    by_item: dict[str, list[NodeResult]] = {}
+    for row, evidence in with_evidence(readers, run_id, readers.all(_DONE, run_id, dump(list(item_ids)))):
+        by_item.setdefault(row["item_id"], []).append(_result(row, evidence))
+    return by_item
 
 
 def _result(row: sqlite3.Row, evidence: tuple[Evidence, ...]) -> NodeResult:
@@ -82,23 +75,3 @@ def _result(row: sqlite3.Row, evidence: tuple[Evidence, ...]) -> NodeResult:
         input_hash=row["input_hash"],
         error=row["error"],
     )
-
-
-def sources_of(rows: Iterable[Any]) -> dict[str, Sources]:
-    """The sentences that searches found for one item, by part, then by review and position; '' has all parts'."""
-    found: dict[str, Sources] = {"": {}}
-    for row in rows:
-        for evidence in load_evidence(row["evidence"]):
-            key = (evidence.review_id, evidence.position)
-            found.setdefault(row["part"], {}).setdefault(key, evidence)
-            found[""].setdefault(key, evidence)
-    return found
-
-
-def evidence_of(row: Any, sources: dict[str, Sources]) -> tuple[Evidence, ...]:
-    """A result's evidence: its own where it is a search's, else what it used of its part's search, then of any."""
-    if row["evidence"] is not None:
-        return load_evidence(row["evidence"])
-    own, everyone = sources.get(row["part"], {}), sources[""]
-    used = [(review_id, position) for review_id, position in load(row["used"]) or ()]
-    return tuple(own.get(key) or everyone.get(key) or Evidence(key[0], "", 0.0, key[1]) for key in used)

@@ -28,6 +28,7 @@ _COUNT = """UPDATE items SET reviews = (SELECT count(*) FROM reviews WHERE resta
 _SELECT = """SELECT v.n, v.restaurant_id, coalesce(i.name, ''), v.review_id, v.text, v.rating, v.date, v.author, v.lang,
     v.extra FROM reviews AS v LEFT JOIN items AS i ON i.kind = 'restaurant' AND i.id = v.restaurant_id"""
 _PAIRS = "WITH wanted AS (SELECT value ->> 0 AS a, value ->> 1 AS b FROM json_each(?))"
+_MARK = f"{_PAIRS} UPDATE reviews SET indexed_by = ? FROM wanted WHERE restaurant_id = a AND review_id = b"  # noqa: S608
 
 Key = tuple[str, str]
 
@@ -74,15 +75,14 @@ def put(db: sqlite3.Connection, batch: Batch) -> None:
 
 def hashes(readers: Readers, keys: Sequence[Key]) -> dict[Key, str]:
     """Stored hashes by key."""
-    sql = f"""{_PAIRS} SELECT a, b, text_hash FROM wanted
-        JOIN reviews ON restaurant_id = a AND review_id = b"""
+    sql = f"{_PAIRS} SELECT a, b, text_hash FROM wanted JOIN reviews ON restaurant_id = a AND review_id = b"  # noqa: S608
     return {(row[0], row[1]): row[2] for row in readers.all(sql, dump(keys))}
 
 
 def find_texts(readers: Readers, pairs: Sequence[Key]) -> dict[Key, str]:
     """The first review of a restaurant that has a text of that hash."""
     sql = f"""{_PAIRS} SELECT a, b, review_id FROM wanted
-        JOIN reviews ON restaurant_id = a AND text_hash = b ORDER BY reviews.n DESC"""
+        JOIN reviews ON restaurant_id = a AND text_hash = b ORDER BY reviews.n DESC"""  # noqa: S608 - constants
     return {(row[0], row[1]): row[2] for row in readers.all(sql, dump(pairs))}
 
 
@@ -100,8 +100,7 @@ def of(readers: Readers, restaurant_id: str, limit: int, offset: int) -> list[Re
 
 def mark_indexed(db: sqlite3.Connection, keys: Sequence[Key], embedder: str) -> None:
     """Set the embedder of these reviews."""
-    sql = f"""{_PAIRS} UPDATE reviews SET indexed_by = ? FROM wanted WHERE restaurant_id = a AND review_id = b"""
-    db.execute(sql, (dump(keys), embedder))
+    db.execute(_MARK, (dump(keys), embedder))
 
 
 def unindexed(readers: Readers, embedder: str, after: int, limit: int) -> list[tuple[int, Review]]:
@@ -111,5 +110,5 @@ def unindexed(readers: Readers, embedder: str, after: int, limit: int) -> list[t
 
 
 def _review(row: sqlite3.Row) -> Review:
-    _, *fields, extra = row
-    return Review(*fields, load(extra) or {})
+    fields: list[Any] = list(row)
+    return Review(*fields[1:-1], extra=load(fields[-1]) or {})

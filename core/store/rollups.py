@@ -6,13 +6,17 @@ import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from core.store.slices import COLUMNS, SLICE, Key, Settled, Slice, fold
+from core.store.slices import COLUMNS, Key, Settled, Slice, fold, slice_of
 from core.store.statements import Bulk
 from core.store.writer import Work
 
 _KEYS = "run_id, width, slice, stage, resource, model"
 _SELECT = f"SELECT {', '.join(COLUMNS)} FROM rollups WHERE ({_KEYS}) = (?, ?, ?, ?, ?, ?)"  # noqa: S608 - constants
-_REPLACE = Bulk(f"INSERT OR REPLACE INTO rollups ({_KEYS}, {', '.join(COLUMNS)}) VALUES", len(COLUMNS) + 6)
+_REPLACE = Bulk(
+    f"INSERT INTO rollups ({_KEYS}, {', '.join(COLUMNS)}) VALUES",
+    len(COLUMNS) + 6,
+    f"ON CONFLICT DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in COLUMNS)}",
+)
 _PROGRESS = Bulk(
     "INSERT INTO progress (run_id, slice, finished) VALUES",
     3,
@@ -93,7 +97,8 @@ def _began(db: sqlite3.Connection, run_id: str) -> float:
 
 def add_items(db: sqlite3.Connection, items: Sequence[Finished]) -> None:
     """Count finished items into slices of time."""
-    counted = Counter((run_id, int(finished_s // SLICE)) for run_id, finished_s in items)
+    began = {run_id: _began(db, run_id) for run_id in {run_id for run_id, _ in items}}
+    counted = Counter((run_id, slice_of(at, began[run_id])) for run_id, at in items)
     _PROGRESS.run(db, [(*key, count) for key, count in counted.items()])
 
 
@@ -103,11 +108,8 @@ def rebuild(db: sqlite3.Connection, run_id: str) -> None:
     db.execute("DELETE FROM progress WHERE run_id = ?", (run_id,))
     rows = db.execute(_SETTLED, (run_id,))
     add_attempts_of(db, run_id, rows)
-    db.execute(
-        """INSERT INTO progress (run_id, slice, finished) SELECT run_id, CAST(finished_s / ? AS INTEGER), count(*)
-        FROM run_items WHERE run_id = ? AND status <> 'pending' AND finished_s IS NOT NULL GROUP BY 1, 2""",
-        (SLICE, run_id),
-    )
+    items = db.execute("SELECT run_id, finished_at FROM run_items WHERE run_id = ? AND status <> 'pending'", (run_id,))
+    add_items(db, items.fetchall())
     recount(db, run_id)
 
 

@@ -158,5 +158,3 @@ def _must_exist(db: sqlite3.Connection, run_id: str) -> None:
     if db.execute("SELECT 1 FROM runs WHERE id = ?", (run_id,)).fetchone() is None:
         recent = [row[0] for row in db.execute("SELECT id FROM runs ORDER BY n DESC LIMIT 5")]
         raise unknown_run(run_id, recent)
-
-

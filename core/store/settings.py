@@ -33,8 +33,8 @@ class SettingsTable:
 
         def job(db: sqlite3.Connection) -> None:
             tables = Database(db, recursive_triggers=False)
-            tables["settings"].upsert({"key": key, "value": value}, pk="key")
-            tables["settings_history"].insert(change)
+            tables.table("settings").upsert({"key": key, "value": value}, pk="key")
+            tables.table("settings_history").insert(change)
 
         self._writer.run(job)
 

@@ -10,7 +10,7 @@ from core.base.errors import StoreError
 from core.base.records import Attempt, NodeResult, Settlement
 from core.store.codec import RESULT_COLUMNS, result_row
 from core.store.money import to_nano
-from core.store.progress import ItemDone, charge, move
+from core.store.progress import ItemDone, Move, charge, move
 from core.store.rollups import Rollups
 from core.store.slices import Settled
 from core.store.statements import Bulk
@@ -36,13 +36,19 @@ ACCEPT = Bulk(
 
 
 class Ending(NamedTuple):
-    """What `settle` and `save` are given; `save` has no attempt."""
+    """What `settle` and `save` are given, and when (wall seconds); `save` has no attempt."""
 
     attempt_id: int
     attempt: Attempt | None
     settlement: Settlement | None
     results: Sequence[NodeResult]
     item: ItemDone | None
+    at: float
+
+    @property
+    def move(self) -> Move:
+        """The item's move and when it happened."""
+        return None if self.item is None else (self.item, self.at)
 
 
 class Settles(Work):
@@ -61,12 +67,10 @@ class Settles(Work):
             raise StoreError(msg)
         ACCEPT.run(db, [result_row(result) for e in payloads for result in e.results])
         charge(db, [settled for e in payloads if (settled := settled_row(e))])
-        return move(db, [e.item for e in payloads])
+        return move(db, [e.move for e in payloads])
 
     def committed(self, payloads: Sequence[Ending], answers: Sequence[bool]) -> None:
-        moved = [
-            (e.item.run_id, e.item.finished_s) for e, m in zip(payloads, answers, strict=True) if m and e.item
-        ]
+        moved = [(e.item.run_id, e.at) for e, m in zip(payloads, answers, strict=True) if m and e.item]
         self._rollups.note([settled for e in payloads if (settled := settled_row(e))], moved)
 
     def refused(self, payloads: Sequence[Ending]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -112,10 +113,11 @@ class Slice:
         return [getattr(self, name) for name in SUMS] + [getattr(self, name).to_bytes() for name in SKETCHES]
 
     @classmethod
-    def from_row(cls, row: Mapping[str, Any]) -> Slice:
+    def from_row(cls, row: Mapping[str, Any] | sqlite3.Row) -> Slice:
         """A stored row, by column name."""
-        sums = {name: row[name] for name in SUMS}
-        return cls(**sums, **{name: Sketch.from_bytes(row[name]) for name in SKETCHES})
+        values: dict[str, Any] = {name: row[name] for name in SUMS}
+        values |= {name: Sketch.from_bytes(row[name]) for name in SKETCHES}
+        return cls(**values)
 
 
 SUMS = (
@@ -130,13 +132,18 @@ def fold(rows: Iterable[Settled], began: Mapping[str, float]) -> dict[Key, Slice
     """Sum attempts into slices of five seconds, of a minute and of the whole run; `began` is each run's start."""
     fine: dict[Key, Slice] = {}
     for row in rows:
-        number = max(0, int((row.ended_at - began[row.run_id]) // SLICE))
+        number = slice_of(row.ended_at, began[row.run_id])
         key = Key(row.run_id, SLICE, number, row.stage, row.resource, row.model)
         found = fine.get(key)
         if found is None:
             found = fine[key] = Slice()
         found.add(row)
     return _coarsen(fine)
+
+
+def slice_of(at: float, began: float) -> int:
+    """The number of the slice of five seconds that a wall time falls in."""
+    return max(0, int((at - began) // SLICE))
 
 
 def _coarsen(fine: dict[Key, Slice]) -> dict[Key, Slice]:

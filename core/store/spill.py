@@ -93,7 +93,7 @@ def _line(ending: Ending) -> dict[str, Any]:
         "run": attempt.run_id if attempt else None,
         "attempt": closed_row(ending.attempt_id, attempt, settlement) if attempt and settlement else None,
         "results": [result_row(result) for result in ending.results],
-        "item": [item.run_id, item.item_id, item.status, item.finished_s, item.error] if item else None,
+        "item": [item.run_id, item.item_id, item.status, item.finished_s, item.error, ending.at] if item else None,
     }
 
 
@@ -105,7 +105,7 @@ def _apply(db: sqlite3.Connection, line: dict[str, Any]) -> set[str]:
         touched.add(line["run"])
     ACCEPT.run(db, line["results"])
     if line["item"]:
-        run_id, item_id, status, finished_s, error = line["item"]
-        move(db, [ItemDone(run_id, item_id, ItemStatus(status), finished_s, error)])
+        run_id, item_id, status, finished_s, error, at = line["item"]
+        move(db, [(ItemDone(run_id, item_id, ItemStatus(status), finished_s, error), at)])
         touched.add(run_id)
     return touched

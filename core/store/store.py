@@ -37,7 +37,7 @@ class Store:
         self.failed: threading.Event = writer.failed
         self.catalogue = Catalogue(readers, writer)
         self.runs = Runs(readers, writer, rollups, clock)
-        self.ledger = Ledger(writer, rollups, spill)
+        self.ledger = Ledger(writer, rollups, spill, clock)
         self.controls = Controls(readers, writer, clock)
         self.reports = Reports(readers, clock)
         self.settings = SettingsTable(readers, writer, clock)
@@ -108,7 +108,11 @@ def _check(db: sqlite3.Connection) -> None:
 
 def _unusable(path: Path, error: sqlite3.Error) -> StoreError:
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF
-    if code in {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT}:
-        way_out = f"Move it away, or save what can be saved with `sqlite3 {path} .recover`; or choose another --db PATH."
-        return StoreError(f"{path} is not a Brigade database, or is damaged: {error}. {way_out}")
-    return StoreError(f"{path} cannot be opened for writing: {error}. Check the directory, or choose another --db PATH.")
+    if code not in {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT}:
+        return StoreError(
+            f"{path} cannot be opened for writing: {error}. Check its directory, or use another --db PATH."
+        )
+    return StoreError(
+        f"{path} is not a Brigade database, or is damaged: {error}. Move it away, save what can be saved with "
+        f"`sqlite3 {path} .recover`, or use another --db PATH."
+    )
