@@ -156,7 +156,7 @@ def _read_reviews(source: Source, shelf: Shelf, indexer: Indexer, limits: Import
 def _finish(indexer: Indexer, watch: _Watch) -> bool:
     """Index what is still waiting; False where it was stopped."""
     while not watch.stopped:
-        if not indexer.work(_TELL_S):
+        if not indexer.catch_up(_TELL_S):
             return True
         watch.tell("indexing")
     return False

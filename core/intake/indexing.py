@@ -17,10 +17,11 @@ _PAGE = 4 * BATCH
 
 
 class Indexer:
-    """Keeps a crew busy with what the catalogue says is waiting.
+    """Keeps a crew busy with reviews that are stored and not indexed.
 
-    The catalogue is the queue: a review is marked after its sentences are in the index, so that an import that was
-    killed goes on exactly where it was, and memory holds only the batches in flight. One thread at a time.
+    What the reader stores is offered here and taken while there is room; the rest, and what earlier imports left over,
+    is found in the catalogue afterwards. A review is marked after its sentences are in the index, so that an import
+    that was killed goes on where it was, and memory holds only the batches in hand. For one thread at a time.
     """
 
     def __init__(self, shelf: Shelf, index: Index, crew: Crew, tally: Tally) -> None:
@@ -29,32 +30,46 @@ class Indexer:
         self._crew = crew
         self._tally = tally
         self._after = 0
-        self._next: deque[list[Review]] = deque()
+        self._passed = False
+        self._queue: deque[list[Review]] = deque()
         self._in_flight: dict[Future[list[Prepared]], list[Review]] = {}
 
     def __repr__(self) -> str:
         return f"<Indexer {len(self._in_flight)}/{self._crew.room} batches in flight, {self._tally.indexed} indexed>"
 
+    def offer(self, reviews: Sequence[Review]) -> None:
+        """Reviews that were just stored: taken unless enough are in hand; then the catalogue keeps them for later."""
+        if len(self._queue) <= self._crew.room:
+            self._enqueue(reviews)
+
     def work(self, timeout: float = 0.0) -> bool:
         """Give the crew what it has room for and take what it has done, waiting up to `timeout` seconds for that.
 
-        False when nothing is in flight and nothing is waiting: all that is stored is indexed.
+        False when there is nothing in hand.
         """
-        while len(self._in_flight) < self._crew.room and (batch := self._batch()):
+        while self._queue and len(self._in_flight) < self._crew.room:
+            batch = self._queue.popleft()
             self._in_flight[self._crew.submit(batch)] = batch
-        if not self._in_flight:
-            return False
         done, _ = wait(self._in_flight, timeout, FIRST_COMPLETED)
         for future in done:
             self._take(future)
-        return True
+        return bool(self._in_flight or self._queue)
+
+    def catch_up(self, timeout: float) -> bool:
+        """As `work`, with what waits in the catalogue; False when everything in it is indexed."""
+        if not self._queue and not (self._passed and self._in_flight):
+            self._fill()
+        return self.work(timeout) or not self._passed
 
     def forget(self, keys: Sequence[Key]) -> None:
         """Take reviews whose record changes out of the index.
 
         They are unmarked first: a kill in between leaves nothing that says it is indexed and is not.
         """
-        self.settle(keys)
+        if not self._in_hand().isdisjoint(keys):
+            self._queue.clear()
+            while self._in_flight:
+                self._take(next(iter(self._in_flight)))
         self._shelf.unmark(keys)
         self._index.drop_reviews(keys)
 
@@ -64,32 +79,22 @@ class Indexer:
             if not self._index.count(restaurant_id):
                 self._shelf.unmark(self._shelf.keys_of(restaurant_id))
 
-    def settle(self, keys: Sequence[Key]) -> None:
-        """Wait until none of these reviews is in flight; those that wait here are read from the catalogue again."""
-        chosen = set(keys)
-        if chosen.isdisjoint(key_of(review) for batch in (*self._in_flight.values(), *self._next) for review in batch):
-            return
-        while self._in_flight:
-            self._take(next(iter(self._in_flight)))
-        self._next.clear()
-        self._after = 0
-
-    def _batch(self) -> list[Review]:
-        """The next batch, from the rows beyond the last page; from the beginning again when nothing is in flight."""
-        if not self._next:
-            self._fill()
-        if not self._next and not self._in_flight and self._after:
-            self._after = 0
-            self._fill()
-        return self._next.popleft() if self._next else []
+    def _in_hand(self) -> set[Key]:
+        """The reviews queued or in flight."""
+        return {key_of(review) for batch in (*self._queue, *self._in_flight.values()) for review in batch}
 
     def _fill(self) -> None:
-        """Read a page of what is waiting; reviews of like length are prepared together, which wastes less padding."""
+        """Queue the next page of what waits in the catalogue; a page with nothing on it ends the pass over it."""
         page = self._shelf.waiting(self._after, _PAGE)
-        if page:
-            self._after = page[-1][0]
-        reviews = sorted((review for _, review in page), key=lambda review: len(review.text))
-        self._next.extend(reviews[start : start + BATCH] for start in range(0, len(reviews), BATCH))
+        self._passed = not page
+        self._after = page[-1][0] if page else 0
+        in_hand = self._in_hand()
+        self._enqueue([review for _, review in page if key_of(review) not in in_hand])
+
+    def _enqueue(self, reviews: Sequence[Review]) -> None:
+        """Queue reviews in batches of like length, which waste less padding."""
+        alike = sorted(reviews, key=lambda review: len(review.text))
+        self._queue.extend(alike[start : start + BATCH] for start in range(0, len(alike), BATCH))
 
     def _take(self, future: Future[list[Prepared]]) -> None:
         """Put a batch's sentences into the index, then say so in the catalogue."""

@@ -13,7 +13,7 @@ from typing import IO, BinaryIO, cast
 import core
 from core.base.errors import SearchError
 from core.base.records import Review
-from core.intake.worker import Done, Failed, Job, Ready, receive, send
+from core.intake.messages import Done, Failed, Job, Ready, receive, send
 from core.search import Prepared
 
 _ROOT = Path(core.__file__).parent.parent

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from typing import Protocol, TypeVar
 
-from core.base.records import Item
+from core.base.records import Item, Review
 from core.intake.cells import BadCellError
 from core.intake.csv_rows import csv_rows
 from core.intake.jsonl_rows import jsonl_rows
@@ -64,6 +64,7 @@ def _good(rows: Sequence[AnyRow], tally: Tally, read: Callable[[Row], T]) -> lis
 class IndexSide(Protocol):
     """What the reader tells the index."""
 
+    def offer(self, reviews: Sequence[Review]) -> None: ...
     def forget(self, keys: Sequence[Key]) -> None: ...
     def recover(self, restaurant_ids: Sequence[str]) -> None: ...
 
@@ -91,6 +92,7 @@ class ReviewReader:
             self._index.forget([key_of(review) for review in sifted.changed])
         if sifted.new or sifted.changed:
             self._shelf.put([*sifted.new, *sifted.changed])
+            self._index.offer([*sifted.new, *sifted.changed])
         if sifted.unchanged:
             self._index.recover(_first_seen(self._checked, [review.restaurant_id for review in sifted.unchanged]))
         self._tally.imported += len(sifted.new) + len(sifted.changed)

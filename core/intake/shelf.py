@@ -32,7 +32,7 @@ class Shelf:
 
     def texts(self, pairs: Sequence[tuple[str, str]]) -> dict[tuple[str, str], str]:
         """For each (restaurant, text hash) that is stored, the review that has it."""
-        return dict(self._catalogue.find_texts(pairs))
+        return self._catalogue.find_texts_of(pairs)
 
     def put(self, reviews: Sequence[Review]) -> None:
         """Store reviews; those whose record changed are no longer indexed."""

@@ -2,96 +2,17 @@
 
 Started as `python -m core.intake.worker` and not through `multiprocessing`, whose spawned children import the parent's
 main script once more, which under Streamlit is a page. It ends when its input does, also when its parent is killed.
-
-Each message is a length (8 bytes) and a pickle; both ends are ours and nothing from a file is ever unpickled.
 """
 
 from __future__ import annotations
 
 import os
-import pickle
-import struct
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, BinaryIO
-
-import numpy as np
-import numpy.typing as npt
+from typing import BinaryIO
 
 from core.base.errors import BrigadeError, SearchError
-from core.base.records import Review
-from core.search import Embedder, Prepared, load_embedder, prepare
-
-_LENGTH = struct.Struct("<Q")
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """Reviews to prepare."""
-
-    reviews: Sequence[Review]
-
-
-@dataclass(frozen=True, slots=True)
-class Ready:
-    """The embedder is loaded."""
-
-    embedder: str
-    dimension: int
-
-
-@dataclass(frozen=True, slots=True)
-class Done:
-    """The sentences of a job: all their vectors in one array, which pickles in one piece."""
-
-    sentences: list[tuple[Any, ...]]
-    dense: npt.NDArray[np.float32]
-
-    @classmethod
-    def pack(cls, prepared: Sequence[Prepared], dimension: int) -> Done:
-        """Prepared sentences, packed."""
-        rows = [(p.restaurant_id, p.review_id, p.position, p.text, p.terms, p.payload) for p in prepared]
-        dense = np.empty((len(rows), dimension), dtype=np.float32)
-        for place, sentence in enumerate(prepared):
-            dense[place] = sentence.dense
-        return cls(rows, dense)
-
-    def unpack(self) -> list[Prepared]:
-        """The sentences again; their vectors are views of the one array."""
-        return [
-            Prepared(restaurant_id, review_id, position, text, vector, terms, payload)
-            for (restaurant_id, review_id, position, text, terms, payload), vector in zip(
-                self.sentences, self.dense, strict=True
-            )
-        ]
-
-
-@dataclass(frozen=True, slots=True)
-class Failed:
-    """What went wrong."""
-
-    error: BrigadeError
-
-
-def send(pipe: BinaryIO, message: object) -> None:
-    """Write one message."""
-    data = pickle.dumps(message, protocol=pickle.HIGHEST_PROTOCOL)
-    pipe.write(_LENGTH.pack(len(data)))
-    pipe.write(data)
-    pipe.flush()
-
-
-def receive(pipe: BinaryIO) -> Any:
-    """Read one message; EOFError when the other side is gone."""
-    head = pipe.read(_LENGTH.size)
-    if len(head) < _LENGTH.size:
-        raise EOFError
-    length = _LENGTH.unpack(head)[0]
-    data = pipe.read(length)
-    if len(data) < length:
-        raise EOFError
-    return pickle.loads(data)  # noqa: S301 - from our own process
+from core.intake.messages import Done, Failed, Job, Ready, receive, send
+from core.search import Embedder, load_embedder, prepare
 
 
 def answer(job: Job, embedder: Embedder, *, whole_reviews: bool) -> Done | Failed:
