@@ -12,7 +12,8 @@ from core.pipeline.clean import RESULT, sentence
 
 _ENTRY = r"\^?(?:[^\s\[\]【】［］,;]{1,64}[ \t]+)?#?\d{1,4}(?:[ \t]*[-–~][ \t]*\d{1,4})?"
 _MARK = re.compile(
-    rf"[\[【［(](?:(?<!\()[ \t]*({_ENTRY}(?:[ \t]*[,;、][ \t]*{_ENTRY})*)[ \t]*[\]】］]|(?<=\()r\d{{1,4}}(?:[ \t]*★[\d.]+)?\))"
+    rf"[\[【［(](?:(?<!\()[ \t]*({_ENTRY}(?:[ \t]*[,;、][ \t]*{_ENTRY})*)[ \t]*[\]】］]"
+    r"|(?<=\()r\d{1,4}(?:[ \t]*★[\d.]+)?\))"
 )
 _ONE = re.compile(r"\^?(?:(\S+)[ \t]+)?#?(\d+)(?:[ \t]*[-–~][ \t]*(\d+))?")
 _STOP = re.compile(r"[.!?…。！？\n]+[\"'”’»」』)]*")
@@ -131,9 +132,8 @@ def _ends(text: str) -> Iterator[int]:
     """Where sentences end: at a line's end, and at a stop that space follows and that is no number's or title's."""
     for stop in _STOP.finditer(text):
         end = stop.end()
-        if not stop[0][0].isascii() or "\n" in stop[0]:
-            yield end
-        elif text[end : end + 1].isspace() and not _NO_STOP.search(text, max(0, end - 12), end):
+        is_firm = stop[0][0] in "。！？" or "\n" in stop[0]
+        if is_firm or (text[end : end + 1].isspace() and not _NO_STOP.search(text, max(0, end - 12), end)):
             yield end
 
 

@@ -92,7 +92,7 @@ class Engine:
 
     def __repr__(self) -> str:
         gates = ", ".join(map(repr, self.gates.values()))
-        return f"<Engine {self.context.run_id} {self.context.workload.id}: {gates}, {len(self._workers)} items in the window>"
+        return f"<Engine {self.context.run_id}: {gates}, {len(self._workers)} items in the window>"
 
     async def __aenter__(self) -> Engine:
         return self
@@ -130,7 +130,7 @@ class Engine:
         try:
             while (result := await self._out.get()) is not None:
                 yield result
-            await crew
+            await _unwrapped(crew)
         finally:
             crew.cancel()
             await asyncio.gather(crew, return_exceptions=True)
@@ -216,6 +216,14 @@ class Engine:
         self.context.halt(status, reason)
         for worker in self._workers:
             worker.cancel()
+
+
+async def _unwrapped(crew: asyncio.Task[None]) -> None:
+    """Wait for the crew; what broke it comes out as itself rather than inside a group."""
+    try:
+        await crew
+    except ExceptionGroup as group:
+        raise group.exceptions[0] from group
 
 
 def _as_the_workload_says(stage: Stage) -> Allocation:

@@ -7,6 +7,7 @@ import hashlib
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 from core.base.errors import BrigadeError, MalformedError, RefusedError, StoreError
 from core.base.records import Item, NodeResult, Query, RunStatus
@@ -61,7 +62,7 @@ class NodeRunner:
 
     async def _search(self, item: Item, node: Node, priority: float) -> Sequence[NodeResult]:
         queries = tuple(p.query or Query(p.id, (p.title,)) for p in node.parts)
-        digest = hashlib.sha256(repr((item.id, queries)).encode()).hexdigest()
+        digest = hashlib.sha256(f"{item.id}\0{_digest(queries)}".encode()).hexdigest()
         return await SearchCall(self.context, SearchJob(item.id, node.stage.id, queries, priority, digest)).run()
 
     async def _write(self, item: Item, node: Node, results: Results, priority: float) -> Sequence[NodeResult]:
@@ -143,3 +144,9 @@ class NodeRunner:
         results = [replace(blank, part=p.id) for p in node.parts] or [blank]
         await self.save(results)
         return results
+
+
+@lru_cache(maxsize=64)
+def _digest(queries: tuple[Query, ...]) -> str:
+    """A digest of what is asked: the same for every item of a workload whose parts are fixed."""
+    return hashlib.sha256(repr(queries).encode()).hexdigest()

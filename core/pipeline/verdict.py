@@ -1,4 +1,4 @@
-"""What follows from a failed model call: pure, so that the whole table of faults can be read and tested in one place."""
+"""What follows from a failed model call: pure, so that the table of faults is read and tested in one place."""
 
 from __future__ import annotations
 
