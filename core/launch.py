@@ -10,7 +10,7 @@ import socket
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
@@ -72,24 +72,41 @@ class Launcher:
 
     def start(self, launch: Launch) -> str:
         """Preflight, write, launch; the run's id."""
-        if not launch.items:
-            msg = f"Nothing to do: no items of workload {launch.workload.id!r} were selected. Import some first."
-            raise RunError(msg)
+        self._needs_items(launch)
         run_id = time.strftime("%m%d-%H%M%S-", time.gmtime()) + secrets.token_hex(2)
         self._begin(run_id, launch, resumed=False)
         return run_id
 
-    def resume(self, run: RunView, *, who: str, retry_failed: bool) -> None:
+    def _needs_items(self, launch: Launch) -> None:
+        if not launch.items:
+            msg = f"Nothing to do: no items of workload {launch.workload.id!r} were selected. Import some first."
+            raise RunError(msg)
+
+    def preflight(self, launch: Launch) -> None:
+        """Check all that a start checks; nothing is written."""
+        self._needs_items(launch)
+        self._runtime.call(self._check(launch))
+
+    async def _check(self, launch: Launch) -> None:
+        async with self.connections() as connections:
+            await self._searcher(connections, launch.workload)
+            await self._allocations(connections, launch)
+
+    def connections(self) -> Connections:
+        """Connections to everything that the settings name, not open yet."""
+        return Connections(self._settings, self._env, self._practice)
+
+    def resume(self, run: RunView, *, who: str, retry_failed: bool, changes: Mapping[str, Any]) -> None:
         """Launch a run again that no process owns."""
         if run.owner_alive:
-            msg = f"Run {run.id} is being worked on by {run.owner}; it cannot be resumed here. Watch it with: show {run.id}"
+            msg = f"Run {run.id} is being worked on by {run.owner}; watch it with: show {run.id}"
             raise RunError(msg)
         if run.status is RunStatus.CANCELLED:
             msg = f"Run {run.id} was cancelled; start a new one."
             raise RunError(msg)
         if retry_failed:
             self._store.runs.requeue(run.id, [ItemStatus.FAILED])
-        self._begin(run.id, self._relaunch(run, who), resumed=True)
+        self._begin(run.id, replace(self._relaunch(run, who), **changes), resumed=True)
 
     def _relaunch(self, run: RunView, who: str) -> Launch:
         settings = run.settings
@@ -122,7 +139,7 @@ class Launcher:
     async def _run(
         self, run_id: str, launch: Launch, ready: concurrent.futures.Future[None], *, resumed: bool
     ) -> RunView:
-        async with Connections(self._settings, self._env, self._practice) as connections:
+        async with self.connections() as connections:
             searcher = await self._searcher(connections, launch.workload)
             allocations = await self._allocations(connections, launch)
             if not resumed:
@@ -188,6 +205,7 @@ class Launcher:
             "window": launch.window,
             "budget_usd": None if launch.budget is None else str(launch.budget),
             "search": self._settings.search.backend,
+            "connections": given_connections(self._settings),
         }
         self._store.runs.create(
             run_id, launch.workload.id, launch.workload.item_kind, launch.items, settings, launch.budget, launch.who
@@ -199,11 +217,16 @@ class Launcher:
         if live is not None:
             concurrent.futures.wait([live.future], timeout)
 
-    def stop(self, run_id: str, reason: str) -> None:
-        """Admit no more to a run of this process; what is in flight finishes."""
+    def owns(self, run_id: str) -> bool:
+        """Whether a run is being worked on here."""
         live = self._live.get(run_id)
-        if live is not None and live.driver is not None:
-            self._runtime.call(_stop(live.driver, reason))
+        return live is not None and not live.future.done()
+
+    def stop(self, run_id: str, reason: str, *, at_once: bool = False) -> None:
+        """Admit no more to a run of this process; what is in flight finishes, or is cancelled."""
+        live = self._live.get(run_id)
+        if live is not None and live.driver is not None and self.owns(run_id):
+            self._runtime.call(_stop(live.driver, reason, at_once=at_once))
 
     def close(self, timeout_s: float) -> None:
         """Drain the runs for so long, then cancel what is left, stop the practice servers and the thread."""
@@ -214,8 +237,16 @@ class Launcher:
         self._practice.close()
 
 
-async def _stop(driver: RunDriver, reason: str) -> None:
-    driver.engine.stop(RunStatus.INTERRUPTED, reason)
+def given_connections(settings: Settings) -> dict[str, str]:
+    """The addresses a run was started with, so that resuming needs no options; none that carries a password."""
+    search = settings.search
+    given = {"llm_url": settings.llm_url, "qdrant_url": search.url, "collection": search.collection}
+    return {name: value for name, value in given.items() if value and "@" not in value}
+
+
+async def _stop(driver: RunDriver, reason: str, *, at_once: bool) -> None:
+    end = driver.engine.abort if at_once else driver.engine.stop
+    end(RunStatus.INTERRUPTED, reason)
 
 
 def _set(ready: concurrent.futures.Future[None]) -> None:

@@ -13,8 +13,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import IO, Any
 
+from core.base.allocation import max_concurrent
 from core.base.errors import BrigadeError, RunError, UnknownError
-from core.base.records import Review, RunStatus
+from core.base.records import Item, Review, RunStatus
 from core.base.settings import Settings
 from core.base.views import (
     AttemptView,
@@ -35,13 +36,16 @@ from core.exports import export
 from core.flow import check_limit
 from core.intake import ImportProgress, ImportReport, import_file
 from core.launch import Launch, Launcher
+from core.measures import measures
 from core.pipeline.control import ACTIONS, parse_limit, parse_model
 from core.runtime import Runtime
 from core.samples import Samples
+from core.searching import Found, search_items
 from core.store import Store
 from core.tuning.forecast import forecast
 
 ENDED = (RunStatus.FINISHED, RunStatus.CANCELLED)
+FROM_SETTINGS = ("llm_limit", "search_limit", "model", "window", "budget")
 RESUMABLE = (RunStatus.PAUSED, RunStatus.INTERRUPTED, RunStatus.CRASHED, RunStatus.BUDGET, RunStatus.PENDING)
 
 
@@ -52,7 +56,8 @@ class Service:
         self.settings = settings
         self.store = store
         self._env = env
-        self._launcher = Launcher(settings, store, Runtime(), env)
+        self._runtime = Runtime()
+        self._launcher = Launcher(settings, store, self._runtime, env)
         self._samples = Samples(store, settings, env)
         self._importing = threading.Lock()
 
@@ -155,23 +160,57 @@ class Service:
 
         UsageError, RunError, SearchError or ModelError say what is missing before anything is spent.
         """
-        loaded = self.workload(workload)
-        launch = Launch(
-            workload=loaded,
-            items=tuple(self._select(loaded, items)),
-            who=who,
-            llm_limit=check_limit(self.settings.llm_limit if llm_limit is None else llm_limit, "llm"),
-            search_limit=check_limit(self.settings.search_limit if search_limit is None else search_limit, "search"),
-            model=self.settings.model if model is None else model,
-            stage_models=dict(stage_models or {}),
-            window=self.settings.window if window is None else window,
-            budget=self.settings.budget if budget is None else budget,
+        return self._launcher.start(
+            self._launch(
+                workload,
+                items,
+                who,
+                llm_limit=llm_limit,
+                search_limit=search_limit,
+                model=model,
+                stage_models=stage_models,
+                window=window,
+                budget=budget,
+            )
         )
-        return self._launcher.start(launch)
 
-    def resume(self, run_id: str, *, who: str, retry_failed: bool = True) -> None:
-        """Go on with a run that no process owns; done nodes are not done again."""
-        self._launcher.resume(self.run(run_id), who=who, retry_failed=retry_failed)
+    def _launch(self, workload: str, items: str | Sequence[str], who: str, **wanted: Any) -> Launch:
+        """A launch of what is wanted; the settings say the rest."""
+        loaded = self.workload(workload)
+        given = {name: value for name, value in wanted.items() if value is not None}
+        chosen = {name: given.get(name, getattr(self.settings, name)) for name in FROM_SETTINGS}
+        for name in ("llm", "search"):
+            check_limit(chosen[f"{name}_limit"], name)
+        most = max_concurrent(loaded, self.settings)
+        chosen["llm_limit"] = min(chosen["llm_limit"], most or chosen["llm_limit"])
+        stage_models = dict(given.get("stage_models", {}))
+        return Launch(loaded, tuple(self._select(loaded, items)), who, stage_models=stage_models, **chosen)
+
+    def dry_run(self, workload: str, items: str | Sequence[str], *, stage_models: Mapping[str, str]) -> Forecast:
+        """Check what a start would check, spend and write nothing; what the run would do."""
+        launch = self._launch(workload, items, "", stage_models=stage_models)
+        self._launcher.preflight(launch)
+        return self.forecast(
+            workload, launch.items, llm_limit=launch.llm_limit, search_limit=launch.search_limit, model=launch.model
+        )
+
+    def search(self, workload: str, items: str | Sequence[str], *, search_limit: int | None = None) -> Iterator[Found]:
+        """The evidence of items without a run, in the items' order, part by part."""
+        loaded = self.workload(workload)
+        limit = check_limit(self.settings.search_limit if search_limit is None else search_limit, "search")
+        ids = self._select(loaded, items)
+        found = (self.store.catalogue.item(loaded.item_kind, item_id) for item_id in ids)
+        known: Iterator[Item] = (item for item in found if item is not None)
+        return search_items(self._runtime, self._launcher.connections, loaded, known, limit)
+
+    def resume(
+        self, run_id: str, *, who: str, retry_failed: bool = True, changes: Mapping[str, Any] | None = None
+    ) -> None:
+        """Go on with a run that no process owns; done nodes are not done again.
+
+        changes: what differs from before: llm_limit, search_limit, model, stage_models, window, budget.
+        """
+        self._launcher.resume(self.run(run_id), who=who, retry_failed=retry_failed, changes=changes or {})
 
     def control(self, run_id: str, action: str, new: str = "", *, who: str, reason: str = "") -> int:
         """Send a command to the run's owner; the id of its row.
@@ -215,9 +254,13 @@ class Service:
         self._launcher.wait(run_id, timeout)
         return self.run(run_id)
 
-    def stop(self, run_id: str, reason: str) -> None:
-        """Let a run of this process admit no more and drain; its status becomes `interrupted`."""
-        self._launcher.stop(run_id, reason)
+    def owns(self, run_id: str) -> bool:
+        """Whether this process is at work on a run."""
+        return self._launcher.owns(run_id)
+
+    def stop(self, run_id: str, reason: str, *, at_once: bool = False) -> None:
+        """Let a run of this process admit no more and drain, or cancel what is in flight; it becomes `interrupted`."""
+        self._launcher.stop(run_id, reason, at_once=at_once)
 
     # Reading
 
@@ -317,30 +360,3 @@ class Service:
             progress=progress,
             stop=stop,
         )
-
-
-def measures(run: RunView, counted: Mapping[str, Any]) -> dict[str, Any]:
-    """The `run --json` object: counts from the run, calls and money from the ledger, the rest as its engine left it."""
-    kept = run.measures
-    wall = kept.get("wall_s", run.wall_s)
-    return {
-        "run_id": run.id,
-        "workload": run.workload,
-        "status": run.status.value,
-        "reason": run.reason,
-        **{name: getattr(run, name) for name in ("selected", "done", "failed", "refused", "no_reviews", "pending")},
-        "wall_s": round(wall, 3),
-        "cpu_s": round(kept.get("cpu_s", 0.0), 3),
-        "first_result_s": counted["first_result_s"],
-        "median_result_s": counted["median_result_s"],
-        "calls": counted["calls"],
-        "retries": counted["retries"],
-        "rate_limited": counted["rate_limited"],
-        "fallbacks": kept.get("fallbacks", 0),
-        "tokens": counted["tokens"],
-        "cost_usd": counted["cost_usd"],
-        "time_saved_s": round(max(0.0, counted["service_s"] - wall), 3),
-        "peak": kept.get("peak", counted["peak"]),
-        "limit": {"search": run.search_limit, "llm": run.llm_limit},
-        "rss_mb": round(kept.get("rss_mb", 0.0), 1),
-    }

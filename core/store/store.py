@@ -70,6 +70,10 @@ class Store:
             raise
         return cls(path, db, spill, clock)
 
+    def condition(self) -> tuple[int, str]:
+        """The schema's version, and `ok` or what SQLite found damaged; reads the whole file."""
+        return self._readers.value("PRAGMA user_version"), self._readers.value("PRAGMA quick_check(1)")
+
     def close(self) -> None:
         """Commit what is queued and end the writer; later writes and reads are errors."""
         self._writer.close()
