@@ -1,0 +1,130 @@
+"""Options that several commands share, and the types that say what is wrong with a value."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    Commands = argparse._SubParsersAction["Parser"]
+
+Run = Callable[[argparse.Namespace], int]
+LATER = "is not available yet"
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that takes no abbreviated options and keeps the line breaks of its examples."""
+
+    def __init__(self, **options: object) -> None:
+        settings = {"allow_abbrev": False, "formatter_class": argparse.RawDescriptionHelpFormatter, **options}
+        super().__init__(**settings)  # type: ignore[arg-type]
+
+
+def command(commands: Commands, name: str, run: Run, *, summary: str, examples: str, json: bool = True) -> Parser:
+    """Add a command with the options that go with each; its examples stand at the end of its help."""
+    shown = "\n".join(f"  python -m core {line}" for line in examples.strip().splitlines())
+    parser: Parser = commands.add_parser(
+        name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.", epilog=f"examples:\n{shown}"
+    )
+    parser.set_defaults(run_command=run)
+    common(parser, default=argparse.SUPPRESS)
+    if json:
+        parser.add_argument("--json", action="store_true", help="print JSON on stdout")
+    return parser
+
+
+def common(parser: argparse.ArgumentParser, default: object = None) -> None:
+    """The options that go with each command, before its name or after it."""
+    group = parser.add_argument_group("everywhere")
+    group.add_argument("--db", metavar="PATH", type=Path, default=default, help="the database (data/brigade.db)")
+    group.add_argument("--config", metavar="PATH", type=Path, default=default, help="settings (data/brigade.toml)")
+    group.add_argument("--quiet", action="store_true", default=default, help="say nothing on stderr but errors")
+    group.add_argument("--debug", action="store_true", default=default, help="show the traceback of an error")
+
+
+def selection(parser: argparse.ArgumentParser) -> None:
+    """Which workload, over which items."""
+    parser.add_argument("--workload", metavar="NAME", default="restaurant-reviews", help="default: restaurant-reviews")
+    parser.add_argument(
+        "--items", metavar="WHICH", default="all", help="all, a number (the first N), id,id,... or @file of ids (all)"
+    )
+
+
+def search_side(parser: argparse.ArgumentParser) -> None:
+    """Where evidence comes from, and how many searches run at once."""
+    parser.add_argument("--search-limit", metavar="N", type=limit, help="searches in flight")
+    parser.add_argument("--qdrant-url", metavar="URL", help="search a Qdrant server instead of the embedded index")
+    parser.add_argument("--collection", metavar="NAME", help="the Qdrant collection (reviews)")
+
+
+def model_side(parser: argparse.ArgumentParser) -> None:
+    """Which models answer, and how many calls run at once."""
+    parser.add_argument("--llm-limit", metavar="N", type=limit, help="model calls in flight")
+    parser.add_argument("--llm-url", metavar="URL", help="an OpenAI-compatible API base, e.g. http://host:8000/v1")
+    parser.add_argument("--llm-model", metavar="NAME", help="the model of every stage that names none")
+    parser.add_argument(
+        "--model", metavar="STAGE=NAME", type=stage_model, action="append", default=[], help="one stage's model"
+    )
+
+
+def limit(text: str) -> int:
+    """A whole number of at least 1."""
+    if text.strip().lower() == "auto":
+        msg = f"'auto' {LATER}; give a number, for example 16"
+        raise argparse.ArgumentTypeError(msg)
+    return whole(text, 1)
+
+
+def whole(text: str, least: int = 0) -> int:
+    """A whole number that is not too small."""
+    try:
+        number = int(text)
+    except ValueError:
+        number = least - 1
+    if number < least:
+        msg = f"{text!r} is not a whole number of at least {least}"
+        raise argparse.ArgumentTypeError(msg)
+    return number
+
+
+def port(text: str) -> int:
+    """A TCP port; 0 lets the system choose."""
+    number = whole(text)
+    if number > 65535:
+        msg = f"{text!r} is not a port; ports go from 0 (any free one) to 65535"
+        raise argparse.ArgumentTypeError(msg)
+    return number
+
+
+def dollars(text: str) -> Decimal:
+    """An amount in US dollars."""
+    try:
+        amount = Decimal(text.removeprefix("$"))
+    except InvalidOperation:
+        amount = Decimal("NaN")
+    if not amount.is_finite() or amount < 0:
+        msg = f"{text!r} is not an amount in US dollars, for example 2.50"
+        raise argparse.ArgumentTypeError(msg)
+    return amount
+
+
+def stage_model(text: str) -> tuple[str, str]:
+    """`STAGE=NAME` as a pair."""
+    stage, _, model = (part.strip() for part in text.partition("="))
+    if not (stage and model):
+        msg = f"{text!r} is not STAGE=NAME, for example aspect_summary=practice-large"
+        raise argparse.ArgumentTypeError(msg)
+    return stage, model
+
+
+def later(option: str) -> Callable[[str], str]:
+    """The type of an option that is known but cannot be used yet."""
+
+    def refuse(_: str) -> str:
+        msg = f"{option} {LATER}"
+        raise argparse.ArgumentTypeError(msg)
+
+    return refuse
