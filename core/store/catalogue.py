@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 from core.base.records import Item, ItemStatus, Review
 from core.base.views import ItemPage
@@ -12,6 +13,7 @@ from core.store.selection import select
 from core.store.writer import Writer
 
 Key = tuple[str, str]
+CHUNK = 5000  # rows to a transaction, so that nobody who also wants to write waits long
 
 
 class Catalogue:
@@ -26,8 +28,9 @@ class Catalogue:
 
     def put_items(self, items: Sequence[Item]) -> None:
         """Add items or merge them into those of the same kind and id: new fields win, others stay."""
-        rows = item_rows.encode(items)
-        self._writer.run(lambda db: item_rows.put(db, rows))
+        for start in range(0, len(items), CHUNK):
+            rows = item_rows.encode(items[start : start + CHUNK])
+            self._writer.run(partial(item_rows.put, rows=rows))
 
     def item(self, kind: str, item_id: str) -> Item | None:
         """An item; None without one."""
@@ -69,8 +72,9 @@ class Catalogue:
 
     def put_reviews(self, reviews: Sequence[Review], *, file_tag: str = "") -> None:
         """Add or replace reviews, add restaurants not known yet, and keep each one's number of reviews right."""
-        batch = review_rows.encode(reviews, file_tag)
-        self._writer.run(lambda db: review_rows.put(db, batch))
+        for start in range(0, len(reviews), CHUNK):
+            batch = review_rows.encode(reviews[start : start + CHUNK], file_tag)
+            self._writer.run(partial(review_rows.put, batch=batch))
 
     def review_hashes(self, keys: Sequence[Key]) -> dict[Key, str]:
         """The SHA-256 (hex) of the stored text by (restaurant_id, review_id), for those that exist."""

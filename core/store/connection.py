@@ -12,6 +12,7 @@ from typing import Any
 from core.base.errors import StoreError, StoreFullError
 
 BUSY_S = 10.0
+BUSY_TRIES = 3
 WRITER_PRAGMAS = (
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = NORMAL",
@@ -29,7 +30,7 @@ TROUBLE = {
     sqlite3.SQLITE_CANTOPEN: "a database file could not be opened",
     sqlite3.SQLITE_CORRUPT: "the database file is damaged",
     sqlite3.SQLITE_NOTADB: "the file is no longer a database",
-    sqlite3.SQLITE_BUSY: f"another process has kept the database locked for {BUSY_S:g} s",
+    sqlite3.SQLITE_BUSY: f"another process has kept the database locked for {BUSY_S * BUSY_TRIES:g} s",
 }
 
 
@@ -43,6 +44,19 @@ def connect_writer(path: Path) -> sqlite3.Connection:
         db.close()
         raise
     return db
+
+
+def begin(db: sqlite3.Connection) -> None:
+    """Begin a transaction that will write; waits for another process's, three times the busy timeout."""
+    for _ in range(BUSY_TRIES - 1):
+        try:
+            db.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                raise
+        else:
+            return
+    db.execute("BEGIN IMMEDIATE")
 
 
 def connect_reader(path: Path) -> sqlite3.Connection:
@@ -87,14 +101,16 @@ class Readers:
     @contextlib.contextmanager
     def borrow(self) -> Iterator[sqlite3.Connection]:
         """A connection of the caller's own until the block ends; StoreError instead of SQLite's errors."""
-        db = self._take()
+        db = None
         try:
+            db = self._take()
             yield db
         except sqlite3.Error as exc:
             msg = f"{self._path} could not be read: {exc}. `sqlite3 {self._path} .recover` saves what can be saved."
             raise StoreError(msg) from exc
         finally:
-            self._give_back(db)
+            if db is not None:
+                self._give_back(db)
 
     def all(self, sql: str, *params: Any) -> list[sqlite3.Row]:
         """Every row of a query."""

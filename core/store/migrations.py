@@ -12,6 +12,7 @@ from pathlib import Path
 from sqlite_utils import Database
 
 from core.base.errors import StoreVersionError
+from core.store.connection import begin
 
 Step = Callable[[Database], None]
 STEPS: list[Step] = []
@@ -28,7 +29,7 @@ def migrate(connection: sqlite3.Connection, path: Path) -> None:
     if _version(connection, path) == len(STEPS):
         return
     db = Database(connection, recursive_triggers=False)
-    connection.execute("BEGIN IMMEDIATE")
+    begin(connection)
     with db.atomic():
         for step in STEPS[_version(connection, path) :]:
             step(db)
@@ -90,7 +91,8 @@ def runs(db: Database) -> None:
 def ledger(db: Database) -> None:
     """Attempts and accepted results. `used` names the evidence of a text, `evidence` is what a search found."""
     db.execute("""CREATE TABLE attempts (
-        id INTEGER PRIMARY KEY, run_id TEXT NOT NULL, item_id TEXT NOT NULL, stage TEXT NOT NULL, parts TEXT NOT NULL,
+        id INTEGER PRIMARY KEY, run_id TEXT NOT NULL REFERENCES runs (id), item_id TEXT NOT NULL,
+        stage TEXT NOT NULL, parts TEXT NOT NULL,
         input_hash TEXT NOT NULL, number INTEGER NOT NULL, resource TEXT NOT NULL, endpoint TEXT NOT NULL,
         model TEXT NOT NULL, calls INTEGER NOT NULL, max_tokens INTEGER, temperature REAL, started_at REAL NOT NULL,
         queue_s REAL NOT NULL, reserved_nano INTEGER, state TEXT NOT NULL DEFAULT 'started', outcome TEXT,
@@ -99,7 +101,8 @@ def ledger(db: Database) -> None:
     db.execute("CREATE INDEX attempts_by_item ON attempts (run_id, item_id)")
     db.execute("CREATE INDEX attempts_by_state ON attempts (run_id, state)")
     db.execute("""CREATE TABLE results (
-        n INTEGER PRIMARY KEY, run_id TEXT NOT NULL, item_id TEXT NOT NULL, stage TEXT NOT NULL, part TEXT NOT NULL,
+        n INTEGER PRIMARY KEY, run_id TEXT NOT NULL REFERENCES runs (id), item_id TEXT NOT NULL,
+        stage TEXT NOT NULL, part TEXT NOT NULL,
         status TEXT NOT NULL, text TEXT NOT NULL, model TEXT, cost_nano INTEGER, input_hash TEXT NOT NULL, error TEXT,
         flags TEXT, citations TEXT, used TEXT, evidence TEXT, UNIQUE (run_id, item_id, stage, part))""")
 

@@ -110,5 +110,5 @@ def unindexed(readers: Readers, embedder: str, after: int, limit: int) -> list[t
 
 
 def _review(row: sqlite3.Row) -> Review:
-    fields: list[Any] = list(row)
-    return Review(*fields[1:-1], extra=load(fields[-1]) or {})
+    _, restaurant_id, name, review_id, text, rating, date, author, lang, extra = row
+    return Review(restaurant_id, name, review_id, text, rating, date, author, lang, load(extra) or {})

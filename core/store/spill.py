@@ -13,6 +13,7 @@ import orjson
 
 from core.base.records import ItemStatus
 from core.store.codec import result_row
+from core.store.connection import begin
 from core.store.progress import ItemDone, move
 from core.store.rollups import rebuild
 from core.store.settles import ACCEPT, CLOSE, Ending, closed_row
@@ -59,7 +60,7 @@ class Spill:
 
     def take_in(self, db: sqlite3.Connection) -> int:
         """Put what was kept into the database; how many lines. Safe to repeat: it is removed once committed."""
-        db.execute("BEGIN IMMEDIATE")
+        begin(db)
         try:
             lines = self._claim()
             for run_id in {run_id for line in lines for run_id in _apply(db, line)}:

@@ -10,7 +10,7 @@ from types import TracebackType
 from core.base.clock import SYSTEM_CLOCK, Clock
 from core.base.errors import StoreError
 from core.store.catalogue import Catalogue
-from core.store.connection import Readers, connect_writer
+from core.store.connection import Readers, begin, connect_writer
 from core.store.controls import Controls
 from core.store.item_rows import define_haystack
 from core.store.ledger import Ledger
@@ -76,8 +76,8 @@ class Store:
 
     def close(self) -> None:
         """Commit what is queued and end the writer; later writes and reads are errors."""
-        self._writer.close()
         self._readers.close()
+        self._writer.close()
 
 
 def _connect(path: Path) -> sqlite3.Connection:
@@ -95,6 +95,7 @@ def prepare(db: sqlite3.Connection, path: Path, spill: Spill) -> None:
     """Migrate, and take in what a full disk had kept out once the file is found to be whole."""
     try:
         migrate(db, path)
+        _must_be_writable(db)
         define_haystack(db)
         if spill.waiting():
             _check(db)
@@ -102,6 +103,11 @@ def prepare(db: sqlite3.Connection, path: Path, spill: Spill) -> None:
         spill.reserve()
     except sqlite3.Error as exc:
         raise _unusable(path, exc) from exc
+
+
+def _must_be_writable(db: sqlite3.Connection) -> None:
+    begin(db)
+    db.execute("ROLLBACK")
 
 
 def _check(db: sqlite3.Connection) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import queue
 import sqlite3
 import threading
@@ -14,12 +15,14 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from core.base.errors import StoreError
-from core.store.connection import translate, trouble
+from core.store.connection import begin, translate, trouble
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 Waiter = asyncio.Future[Any] | Future[Any] | None
 
-PACE_S = 0.01
+PACE_S = 0.005
 TICK_S = 1.0
 LARGEST_BATCH = 2000
 
@@ -136,8 +139,17 @@ class Writer:
         going_on = True
         while going_on:
             batch, going_on = self._gather()
-            self._commit(self._with_tick(batch, last=not going_on))
+            self._commit_safely(self._with_tick(batch, last=not going_on))
             self._last_commit = time.monotonic()
+
+    def _commit_safely(self, batch: list[Op]) -> None:
+        """Whatever goes wrong, nobody waits for an answer that never comes."""
+        try:
+            self._commit(batch)
+        except Exception as error:
+            log.exception("the writer of %s stops", self._path)
+            self._why = error
+            self._refuse(batch, error)
 
     def _gather(self) -> tuple[list[Op], bool]:
         """Wait for work, linger a moment under load, and take all there is; False once the store closes."""
@@ -180,7 +192,7 @@ class Writer:
             self._succeeded(groups, answers)
 
     def _transact(self, groups: dict[Work, list[Op]]) -> list[Sequence[Any]]:
-        self._db.execute("BEGIN IMMEDIATE")
+        begin(self._db)
         answers = [work.apply(self._db, [op.payload for op in ops]) for work, ops in groups.items()]
         self._db.execute("COMMIT")
         return answers
@@ -209,11 +221,10 @@ class Writer:
         _answer([(op, translate(why, self._path), True) for op in batch])
 
     def _succeeded(self, groups: dict[Work, list[Op]], answers: list[Sequence[Any]]) -> None:
-        replies: list[Reply] = []
-        for (work, ops), results in zip(groups.items(), answers, strict=True):
+        done = list(zip(groups.items(), answers, strict=True))
+        _answer([(op, result, False) for (_, ops), results in done for op, result in zip(ops, results, strict=True)])
+        for (work, ops), results in done:
             work.committed([op.payload for op in ops], results)
-            replies += [(op, result, False) for op, result in zip(ops, results, strict=True)]
-        _answer(replies)
 
 
 Reply = tuple[Op, Any, bool]
