@@ -71,14 +71,14 @@ def _table(run: RunView, page: ItemPage) -> ItemView | None:
         hide_index=True,
         height="content",
         on_select="rerun",
-        selection_mode="single-row-required",
-        selection_default={"selection": {"rows": [ids.index(linked) if linked in ids else 0]}},
+        selection_mode="single-cell",
+        selection_default={"selection": {"cells": [(ids.index(linked) if linked in ids else 0, "name")]}},
         key=f"results-{run.id}-{hash(ids)}",
         column_config=texts("name", "status"),
         alt=t("browse.table"),
     )
     _turn(run, page)
-    rows = [n for n in chosen["selection"]["rows"] if n < len(ids)]
+    rows = [row for row, _ in chosen["selection"]["cells"] if row < len(ids)]
     item = page.rows[rows[0] if rows else 0]
     st.query_params["item"] = item.id
     return item
