@@ -49,7 +49,7 @@ class RecordLines:
         if line.data is None or self._bytes > self._limits.max_line_bytes:
             raise BadLineError(too_long(self._limits))
         try:
-            return line.data.decode("utf-8-sig" if line.number == 1 else "utf-8") + "\n"
+            return line.data.decode("utf-8-sig" if line.number == 1 else "utf-8")
         except UnicodeDecodeError as exc:
             msg = f"not valid UTF-8 at byte {exc.start + 1}: save the file as UTF-8"
             raise BadLineError(msg) from exc

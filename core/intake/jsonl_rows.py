@@ -3,42 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import chain
 from typing import Any, BinaryIO
 
 import orjson
 
 from core.base.errors import UsageError
 from core.intake.report import ImportLimits
-from core.intake.rows import BadRow, Broken, Line, Row, read_lines, too_long
+from core.intake.rows import BadRow, Broken, Row, damaged, read_lines, too_long
 from core.intake.source import BROKEN_FILE, Source
 
 _BOM = b"\xef\xbb\xbf"
+_HEAD_BYTES = 4096
 
 
 def jsonl_rows(source: Source, limits: ImportLimits) -> Iterator[Row | BadRow | Broken]:
     """Each line's object; blank lines are skipped. UsageError for one array too large to be read whole."""
     with source.open() as file:
-        lines = read_lines(file, limits)
-        first = next(lines, None)
-        if isinstance(first, Line) and first.data is not None:
-            first = Line(1, first.data.removeprefix(_BOM))
-            if _opens_array(first.data):
-                yield from _array_rows(source, file, first, limits)
-                return
-        for line in chain([first] if first else [], lines):
+        if _holds_array(file):
+            yield from _array_rows(source, file, limits)
+            return
+        for line in read_lines(file, limits):
             if isinstance(line, Broken):
                 yield line
             elif line.data is None:
                 yield BadRow(line.number, too_long(limits))
-            elif line.data and not line.data.isspace():
-                yield _row(line.number, line.data, limits)
+            elif data := line.data.removeprefix(_BOM if line.number == 1 else b"").strip():
+                yield _row(line.number, data, limits)
 
 
-def _opens_array(data: bytes | None) -> bool:
-    """Whether this first line begins an array of objects (a line that is itself an array is just a bad row)."""
-    text = (data or b"").strip()
-    return text.startswith(b"[") and (text[1:].lstrip()[:1] in (b"{", b"") or text == b"[]")
+def _holds_array(file: BinaryIO) -> bool:
+    """Whether the file begins as an array of objects; leaves it at its beginning."""
+    try:
+        head = file.read(_HEAD_BYTES).removeprefix(_BOM).lstrip()
+        file.seek(0)
+    except BROKEN_FILE:
+        return False  # reading its lines will say where it is damaged
+    return head.startswith(b"[") and head[1:].lstrip()[:1] in (b"{", b"]", b"")
 
 
 def _row(number: int, data: bytes, limits: ImportLimits) -> Row | BadRow:
@@ -69,23 +69,23 @@ def _kind(value: Any) -> str:
     return {list: "an array", str: "a text", bool: "a truth value", type(None): "null"}.get(type(value), "a number")
 
 
-def _array_rows(source: Source, file: BinaryIO, first: Line, limits: ImportLimits) -> Iterator[Row | BadRow | Broken]:
+def _array_rows(source: Source, file: BinaryIO, limits: ImportLimits) -> Iterator[Row | BadRow | Broken]:
     """The entries of a file that is one array; their number in it stands for the line number."""
     try:
-        rest = file.read(limits.max_array_bytes + 1)
+        data = file.read(limits.max_array_bytes + 1)
     except BROKEN_FILE as exc:
-        yield Broken(1, f"the file breaks off or is damaged here ({exc}): fetch it again")
+        yield Broken(1, damaged(exc))
         return
-    if len(rest) > limits.max_array_bytes:
+    if len(data) > limits.max_array_bytes:
         msg = (
             f"{source.path} is one JSON array of more than {limits.max_array_bytes:,} bytes, which would have to be "
             f"read whole: turn it into JSON Lines (jq -c '.[]' {source.path.name} > reviews.jsonl)."
         )
         raise UsageError(msg)
     try:
-        values = orjson.loads((first.data or b"") + b"\n" + rest)
+        values = orjson.loads(data.removeprefix(_BOM))
     except orjson.JSONDecodeError as exc:
         msg = f"{source.path}:{exc.lineno}: not valid JSON ({exc.msg}): mend it, or export it as JSON Lines."
         raise UsageError(msg) from exc
-    for number, value in enumerate(values if isinstance(values, list) else [values], start=1):
+    for number, value in enumerate(values, start=1):
         yield _object(number, value, limits)

@@ -47,14 +47,14 @@ class Line:
 
 
 def read_lines(file: BinaryIO, limits: ImportLimits) -> Iterator[Line | Broken]:
-    """The file's lines without their ends; never more than a line's cap in memory."""
+    """The file's lines with their ends; never more than a line's cap in memory."""
     number = total = 0
     while True:
         number += 1
         try:
             data, length = _capped_line(file, limits.max_line_bytes)
         except BROKEN_FILE as exc:
-            yield Broken(number, f"the file breaks off or is damaged here ({exc}): fetch it again")
+            yield Broken(number, damaged(exc))
             return
         if not length:
             return
@@ -69,13 +69,18 @@ def _capped_line(file: BinaryIO, cap: int) -> tuple[bytes | None, int]:
     """The next line (None when longer than `cap`) and how many bytes it took; 0 at the end of the file."""
     data = file.readline(cap + 1)
     if len(data) <= cap or data.endswith(b"\n"):
-        return data.rstrip(b"\r\n"), len(data)
+        return data, len(data)
     length = len(data)
     while chunk := file.readline(_SKIP_BYTES):
         length += len(chunk)
         if chunk.endswith(b"\n"):
             break
     return None, length
+
+
+def damaged(exc: Exception) -> str:
+    """Why the file cannot be read any further."""
+    return f"the file breaks off or is damaged here ({exc}): fetch it again"
 
 
 def too_long(limits: ImportLimits) -> str:
