@@ -55,7 +55,7 @@ def parse_url(text: str) -> Url:
     """The URL in canonical form; ConfigError without http(s) or a host, not repeating the text: it may hold a key."""
     url = Url(text.strip()) if Url.is_valid(text.strip()) else None
     if url is None or url.scheme not in {"http", "https"} or not url.host_str:
-        msg = "A model server's url must be like http://host:8000/v1 or https://host/v1; this one has no http(s) or no host."
+        msg = "A model server's url is like http://host:8000/v1 or https://host/v1; this one has no http(s) or no host."
         raise ConfigError(msg)
     return url
 

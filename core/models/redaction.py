@@ -9,7 +9,7 @@ LONGEST = 300
 HIDDEN = "[redacted]"
 _USER_INFO = re.compile(r"(?<=://)[^/\s\"'@]+@")
 _NAMED = re.compile(
-    r"(?i)\b((?:proxy-)?authorization|(?:x-)?api[-_ ]?key|access[-_]?token|token|secret|password)([\"']?\s*[:=]\s*[\"']?)"
+    r"(?i)\b((?:proxy-)?authorization|(?:x-)?api[-_ ]?key|(?:access[-_])?token|secret|password)([\"']?\s*[:=]\s*[\"']?)"
     r"(?:bearer\s+|basic\s+)?[^\s\"',;&}]+"
 )
 _BEARER = re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=*-]{6,}")
