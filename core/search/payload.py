@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -12,6 +13,8 @@ from core.search.probe import Probe
 
 POSITION = "position"
 EXTRAS = ("author", "rating", "date")
+
+_NOISE = re.compile(r"[\W_]+")
 
 Hit = tuple[object, float, Mapping[str, Any]]
 
@@ -60,7 +63,7 @@ def _repeats_last(found: list[Evidence]) -> list[Evidence]:
     first: list[Evidence] = []
     again: list[Evidence] = []
     for evidence in found:
-        said = "".join(filter(str.isalnum, evidence.text.lower()))
+        said = _NOISE.sub("", evidence.text.lower())
         (again if said in seen else first).append(evidence)
         seen.add(said)
     return first + again

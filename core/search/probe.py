@@ -21,8 +21,8 @@ from core.search.terms import keyword_terms
 
 RIDGE = 0.03
 STEEPNESS = 2.0
-KEYWORD_WEIGHT = 2.0
-KEYWORD_HALF = 2.0
+KEYWORD_WEIGHT = 3.0
+KEYWORD_HALF = 4.0
 RRF_K = 60
 DEPTH = 100
 

