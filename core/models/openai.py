@@ -84,6 +84,9 @@ class OpenAIModel:
 
     async def _exchange(self, request: RequestBuilder, seconds: float, streamed: StreamedAnswer | None) -> Answer:
         sink = streamed.take if streamed else None
+        if sink:
+            # The transport would hold a stream back until it has this many bytes.
+            request = request.streamed_read_buffer_limit(0)
         try:
             return await Exchange(self._origin, self._transport.deadlines, seconds, sink).run(request)
         except ModelError as error:
