@@ -2,12 +2,13 @@
 
 import streamlit as st
 
+from core.base.views import RunView
 from core.ui.components.launch import show_launch, take_order
 from core.ui.components.live import show_run
 from core.ui.components.picker import pick_items, pick_workload
 from core.ui.components.runs import pick_run, show_recent
 from core.ui.components.status import show_status
-from core.ui.components.steer import show_steering
+from core.ui.components.steer import STEERABLE, show_steering
 from core.ui.frame import Desk, open_page
 from core.ui.language import t
 
@@ -24,6 +25,19 @@ def compose(desk: Desk) -> None:
     show_recent(desk.service)
 
 
+def watch(desk: Desk, run: RunView) -> None:
+    """The run in view; the control panel beside it while there is something to steer."""
+    show_status(desk, run)
+    if run.status not in STEERABLE:
+        show_run(desk.service, run.id, run.status)
+        return
+    live, panel = st.columns([7, 3], gap="medium")
+    with panel:
+        show_steering(desk, run)
+    with live:
+        show_run(desk.service, run.id, run.status)
+
+
 desk = open_page("run")
 head, picker = st.columns([3, 4], vertical_alignment="bottom")
 head.title(t("nav.run"), anchor=False)
@@ -32,9 +46,4 @@ with picker:
 if run is None:
     compose(desk)
 else:
-    show_status(desk, run)
-    live, panel = st.columns([7, 3], gap="medium")
-    with panel:
-        show_steering(desk, run)
-    with live:
-        show_run(desk.service, run.id, run.status)
+    watch(desk, run)

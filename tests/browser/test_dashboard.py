@@ -33,6 +33,14 @@ def wait_for_command(visit: Visit, action: str, before: int = 0) -> list[str]:
     raise AssertionError(f"{action} never reached the service: {commands(visit)}")
 
 
+def tick(page: Page, row: int) -> None:
+    """Tick the box of a row (1 is the first); the table is drawn on a canvas, so by its place."""
+    items = page.get_by_role("region", name="Items", exact=True)
+    items.wait_for()
+    page.wait_for_timeout(800)
+    items.click(position={"x": 16, "y": 17 + 35 * row})
+
+
 @pytest.mark.parametrize("path", PAGES)
 def test_a_link_to_a_page_opens_it_as_the_first_request_of_a_process(visit: Visiting, path: str) -> None:
     page = visit("full", fresh=True).go(path)
@@ -99,14 +107,14 @@ def test_ticked_rows_are_kept_over_pages_and_started(visit: Visiting) -> None:
     page = made.go("run?run=run-live")
     page.get_by_role("button", name="New run").click()
     page.get_by_text("Ticked rows").click()
-    page.wait_for_timeout(1500)
-    table = page.locator("[data-testid=stDataFrame]").first
+    expect(page.get_by_text("Tick rows in the table")).to_be_visible()
     for row in (1, 2):
-        table.click(position={"x": 16, "y": 17 + 35 * row})
-        page.wait_for_timeout(1200)
+        tick(page, row)
+        expect(page.get_by_text(f"{row} chosen")).to_be_visible()
     page.get_by_role("button", name="Page 2", exact=True).click()
+    expect(page.get_by_role("button", name="Page 2", exact=True)).to_have_attribute("aria-current", "page")
     page.wait_for_timeout(1500)
-    page.locator("[data-testid=stDataFrame]").first.click(position={"x": 16, "y": 52})
+    tick(page, 1)
     page.get_by_role("button", name="Start with 3 items").click()
     sent = wait_for_command(made, "start")
     assert sent[2].count("r0") == 3

@@ -84,9 +84,14 @@ def _unfinished(snapshot: RunSnapshot) -> str | None:
 
 
 def _now(snapshot: RunSnapshot) -> dict[str, float]:
-    """The rates that have a sparkline."""
-    calls = snapshot.calls_per_s.get("llm", 0.0)
-    return {"items_s": snapshot.items_per_s, "calls_s": calls, "tokens_s": snapshot.tokens_per_s}
+    """The rates that have a sparkline: those of the last seconds while it runs, those of the whole run afterwards."""
+    if snapshot.run.status in LIVE:
+        calls = snapshot.calls_per_s.get("llm", 0.0)
+        return {"items_s": snapshot.items_per_s, "calls_s": calls, "tokens_s": snapshot.tokens_per_s}
+    wall = snapshot.run.wall_s or 1.0
+    llm = [s for s in snapshot.stages if s.resource == "llm"]
+    sums = (snapshot.run.done, sum(s.calls for s in llm), sum(s.output_tokens for s in llm))
+    return dict(zip(("items_s", "calls_s", "tokens_s"), (n / wall for n in sums), strict=True))
 
 
 def _trail(snapshot: RunSnapshot) -> dict[str, list[float] | None]:
@@ -101,9 +106,10 @@ def _trail(snapshot: RunSnapshot) -> dict[str, list[float] | None]:
 
 def _gates(snapshot: RunSnapshot) -> None:
     with st.container(border=True, gap="small"):
-        with st.grid(2, min_column_width=220):
-            for resource, gate in snapshot.gates.items():
-                _gate(resource, gate)
+        if snapshot.run.status in LIVE and snapshot.gates:
+            with st.grid(len(snapshot.gates), min_column_width=220):
+                for resource, gate in snapshot.gates.items():
+                    _gate(resource, gate)
         st.caption(bottleneck_sentence(snapshot.bottleneck))
 
 

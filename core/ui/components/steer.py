@@ -17,13 +17,11 @@ if TYPE_CHECKING:
     from core.service import Service
     from core.ui.frame import Desk
 
-STEERABLE = (RunStatus.PENDING, RunStatus.RUNNING, RunStatus.PAUSED)
+STEERABLE = frozenset({RunStatus.PENDING, RunStatus.RUNNING, RunStatus.PAUSED})
 
 
 def show_steering(desk: Desk, run: RunView) -> None:
-    """Sliders for both limits, a model switch and a reason; only while there is something to steer."""
-    if run.status not in STEERABLE:
-        return
+    """Sliders for both limits, a model switch and a reason."""
     with st.form(f"steer-{run.id}", border=True):
         st.subheader(t("steer.title"), anchor=False, help=t("steer.help"))
         wanted = {
