@@ -6,7 +6,9 @@ import argparse
 from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
+
+from core.cli import codes
 
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction["Parser"]
@@ -21,6 +23,10 @@ class Parser(argparse.ArgumentParser):
     def __init__(self, **options: object) -> None:
         settings = {"allow_abbrev": False, "formatter_class": argparse.RawDescriptionHelpFormatter, **options}
         super().__init__(**settings)  # type: ignore[arg-type]
+
+    def error(self, message: str) -> NoReturn:
+        """Say what was wrong and where to read on, without a screenful of usage."""
+        self.exit(codes.USAGE, f"brigade: {message}\nsee: {self.prog} --help\n")
 
 
 def command(commands: Commands, name: str, run: Run, *, summary: str, examples: str, json: bool = True) -> Parser:
