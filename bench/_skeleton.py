@@ -1,4 +1,4 @@
-"""The plain skeleton that a team writes on its first day, as the baseline: chunks of 200, a gather per stage, two semaphores.
+"""The plain skeleton that a team writes on its first day: chunks of 200, a gather per stage, two semaphores.
 
 Search all restaurants of the chunk, then summarise all aspects, then all totals; plain httpx, nothing recorded.
 """

@@ -1,4 +1,4 @@
-"""What the benches share: a searcher of known latency over made-up sentences, and a run of the real engine into SQLite."""
+"""What the benches share: a searcher of known latency over made-up sentences, and recorded runs of the engine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run talks to, opened on the runtime's loop and closed with the run: model clients, practice servers, the index."""
+"""What a run talks to, opened on the runtime's loop and closed with the run."""
 
 from __future__ import annotations
 
@@ -137,5 +137,6 @@ def _pick(endpoint: EndpointConfig, offered: list[str], model: str) -> str:
     if not model and offered:
         return offered[0]
     known = ", ".join(offered[:8]) or "none"
-    msg = f"Endpoint {endpoint.name!r} at {endpoint.url} does not serve model {model!r}; it serves: {known}. Use --llm-model."
+    served = f"Endpoint {endpoint.name!r} at {endpoint.url} does not serve model {model!r}"
+    msg = f"{served}; it serves: {known}. Choose one with --llm-model."
     raise UnknownError(msg)
