@@ -109,6 +109,7 @@ class PracticeProcess:
             cwd=ROOT,
             env={name: os.environ[name] for name in _PASSED_ON if name in os.environ},
             text=True,
+            start_new_session=True,  # a terminal's Ctrl-C is for the parent, which drains its calls before it stops us
         )
         self.port = self._await_port()
 
