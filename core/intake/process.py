@@ -29,14 +29,7 @@ class EmbeddingProcess:
 
     def __init__(self, embedder: str, whole_reviews: bool, env: Mapping[str, str], threads: int) -> None:
         self._complaints: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
-        self._process = subprocess.Popen(  # noqa: S603 - our own module, no shell
-            [sys.executable, "-m", "core.intake.worker", embedder, "whole" if whole_reviews else "sentences"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._complaints,
-            env=_environment(env, threads),
-            start_new_session=True,  # the terminal's Ctrl-C is for the parent, which ends its children itself
-        )
+        self._process = _started(embedder, whole_reviews, _environment(env, threads), self._complaints)
         self._ready: Ready | None = None
 
     def __repr__(self) -> str:
@@ -100,6 +93,26 @@ class EmbeddingProcess:
                 cast("IO[bytes]", pipe).close()
             except OSError:
                 continue  # what was left in its buffer has nowhere to go
+
+
+def _started(
+    embedder: str, whole_reviews: bool, environment: Mapping[str, str], complaints: IO[bytes]
+) -> subprocess.Popen[bytes]:
+    """The child; SearchError where it cannot be started."""
+    command = [sys.executable, "-m", "core.intake.worker", embedder, "whole" if whole_reviews else "sentences"]
+    try:
+        return subprocess.Popen(  # noqa: S603 - our own module, no shell
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=complaints,
+            env=environment,
+            start_new_session=True,  # the terminal's Ctrl-C is for the parent, which ends its children itself
+        )
+    except OSError as exc:
+        complaints.close()
+        msg = f"An embedding process could not be started ({exc}): try again with fewer workers, or 0 for none."
+        raise SearchError(msg) from exc
 
 
 def _environment(env: Mapping[str, str], threads: int) -> dict[str, str]:
