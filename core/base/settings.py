@@ -67,12 +67,14 @@ class Settings:
 
 
 def load_settings(
-    *, config: Path = CONFIG, env: Mapping[str, str], cli: Mapping[str, Any], dotenv: Path | None = DOTENV
+    *, config: Path | None = None, env: Mapping[str, str], cli: Mapping[str, Any], dotenv: Path | None = DOTENV
 ) -> Settings:
     """Read all layers; ConfigError names where the bad value stands, the value and the way out.
 
-    cli: parsed arguments (`llm_limit`, `qdrant_url`, ...), None where not given; other arguments are ignored.
+    config: the file, by default the one that BRIGADE_CONFIG names, else the shipped one; cli: parsed arguments
+    (`llm_limit`, `qdrant_url`, ...), None where not given; other arguments are ignored.
     """
+    config = config or Path(env.get("BRIGADE_CONFIG", "").strip() or CONFIG)
     layers = _Layers(_table(config), env, _dotenv(dotenv), cli)
     general = {s.name: layers.value(s, layers.root) for s in GENERAL}
     search = _search(layers, general["db"])
