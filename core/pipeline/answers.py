@@ -93,7 +93,8 @@ def _entry(entry: object, text: str) -> tuple[str, str]:
     name, said = (entry.get("id"), entry.get("text")) if isinstance(entry, Mapping) else (None, None)
     if isinstance(name, int) and not isinstance(name, bool):
         name = str(name)
-    if not isinstance(name, str) or not isinstance(said, str) or not said.strip():
+    said = visible(said).strip() if isinstance(said, str) else ""
+    if not isinstance(name, str) or not said:
         _malformed('has an entry without "id" or "text"', text)
     return name, said
 

@@ -15,6 +15,7 @@ from core.pipeline.citations import with_labels
 from core.pipeline.clean import inline, json_line, sentence
 from core.pipeline.evidence import shown
 
+OPENING = '<data id="'
 NOTHING_FOUND = "(nothing found)"
 _BEST_RATING = 5
 _MOST_CHARACTERS = 24_000
@@ -49,7 +50,7 @@ def item_block(item: Item, names: Iterable[str], fence: str) -> str:
 
 def _block(fence: str, attributes: str, lines: Sequence[str]) -> str:
     body = "\n".join(line[:_MOST_CHARACTERS] for line in lines)
-    return f'<data id="{fence}" {attributes}>\n{body}\n</data id="{fence}">'
+    return f'{OPENING}{fence}" {attributes}>\n{body}\n</data id="{fence}">'
 
 
 def _told(result: NodeResult | None) -> str:

@@ -15,7 +15,7 @@ _MARK = re.compile(
     rf"[\[【［(](?:(?<!\()[ \t]*({_ENTRY}(?:[ \t]*[,;、][ \t]*{_ENTRY})*)[ \t]*[\]】］]"
     r"|(?<=\()r\d{1,4}(?:[ \t]*★[\d.]+)?\))"
 )
-_ONE = re.compile(r"\^?(?:(\S+)[ \t]+)?#?(\d+)(?:[ \t]*[-–~][ \t]*(\d+))?")
+_ONE = re.compile(r"\^?(?:([^\s,;、]+)[ \t]+)?#?(\d+)(?:[ \t]*[-–~][ \t]*(\d+))?")
 _STOP = re.compile(r"[.!?…。！？\n]+[\"'”’»」』)]*")
 _NO_STOP = re.compile(r"(?:^|\n)[ \t]*\d+\.$|\b(?:Mr|Mrs|Ms|Dr|St|vs|e\.g|i\.e)\.$", re.IGNORECASE)
 _WIDEST = 50  # numbers in a range

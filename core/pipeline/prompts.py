@@ -13,7 +13,7 @@ from core.base.prompt_files import PLACEHOLDER
 from core.base.records import Item, Message, NodeResult
 from core.base.workload import Part, Workload
 from core.pipeline.answers import cite, parse_batch, with_labels
-from core.pipeline.blocks import evidence_block, item_block, parts_block, results_block
+from core.pipeline.blocks import OPENING, evidence_block, item_block, parts_block, results_block
 from core.pipeline.clean import INLINE, inline
 from core.pipeline.evidence import Inputs, language, shown
 from core.pipeline.plan import Node, parts_of
@@ -78,7 +78,19 @@ def input_hash(messages: Sequence[Message], model: str, max_tokens: int, tempera
 def _fill(template: str, scene: _Scene) -> str:
     """The template with its placeholders replaced once: what comes in is never read for placeholders again."""
     pieces = _pieces(template)
-    return "".join([piece if number % 2 == 0 else _value(piece, scene) for number, piece in enumerate(pieces)])
+    filled = [pieces[0]]
+    for name, before, after in zip(pieces[1::2], pieces[:-1:2], pieces[2::2], strict=True):
+        value = _value(name, scene)
+        if value.startswith(OPENING):
+            last = before or "".join(filled[-2:])
+            value = f"{_line_break(last, -1)}{value}{_line_break(after, 0)}"
+        filled += [value, after]
+    return "".join(filled)
+
+
+def _line_break(text: str, at: int) -> str:
+    """What stands between a text and a block, which has its lines to itself."""
+    return "\n" if text and text[at] != "\n" else ""
 
 
 @lru_cache(maxsize=256)

@@ -278,7 +278,7 @@ def test_a_dotenv_that_is_no_text_is_an_error(tmp_path: Path) -> None:
 
 
 def test_the_shipped_configuration_needs_nothing() -> None:
-    """As shipped the practice server has the default model, and model and index are also embedded: no key, no server."""
+    """As shipped the practice server has the default model, and model and index are embedded too: no key needed."""
     settings = load_settings(config=CONFIG, env={}, cli={}, dotenv=None)
     assert settings.model == "practice-small"
     practice = settings.endpoint_for("practice-small")
