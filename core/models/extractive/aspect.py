@@ -9,16 +9,14 @@ from core.models.extractive.sentence import Sentence, read
 from core.models.extractive.sift import attacks, usable
 from core.models.extractive.wording import cited, nothing_clear, within
 
-TASTE = Taste(words=70, sentences=5)
+TASTE = Taste(words=80, sentences=5, long=0.02)
 COPIED = 4  # words above which two reviewers do not hit upon the very same sentence
 
 
 def summarise_aspect(block: Block, tokens: int) -> str:
     """What the reviews agree on, each sentence with the numbers `[n]` of those that say so, its own first."""
     candidates = _without_copies(_candidates(evidence_lines(block)))
-    if not candidates:
-        return nothing_clear(block)
-    return within(cited(choose(candidates, TASTE)), tokens)
+    return within(cited(choose(candidates, TASTE)), tokens) or nothing_clear(block)
 
 
 def _candidates(lines: list[EvidenceLine]) -> list[Sentence]:

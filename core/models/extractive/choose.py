@@ -7,13 +7,13 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from core.models.extractive.balance import views_of
 from core.models.extractive.sentence import Sentence
 
 SAME = 0.6  # share of the smaller sentence's terms from which two sentences say the same
 SAME_ACROSS = 0.8  # ... of both sentences' terms, when they speak under different aspects
 ALIKE = 0.5  # ... from which one supports the other
-MINORITY = 0.2  # share of the reviewers below which a dissenting view is an outlier
-MANY = 5  # reviewers among whom a single dissenter is one too
+FRESH = 0.34  # share of a further sentence's terms that must not have been said
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +21,8 @@ class Taste:
     """What a summary should be like.
 
     words, sentences: at most so many in all; each: of one review; floor: the least a further sentence must be worth.
-    The rest weighs a sentence: an early rank, a form that reads alone; against it the reviewer's own story, words over
-    `ideal` and under five. `said` is what is left of a term's worth once it has been said.
+    The rest weighs a sentence: an early rank, the reviewers' mood, every further citation; against it the reviewer's
+    own story, words over `ideal` and under five. `said` is what is left of a term's worth once it has been said.
     """
 
     words: int
@@ -35,6 +35,8 @@ class Taste:
     long: float = 0.015
     short: float = 0.07
     said: float = 0.25
+    tone: float = 0.1
+    support: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,7 @@ class _Choosing:
         self._worth = _worth(candidates)
         self._left = [c for c in candidates if c.telling or any(self._worth[term] for term in c.terms)]
         self._last = max((c.order for c in candidates), default=0) + 1
-        self._minority, self._share = _minority(candidates)
+        self._views = views_of(candidates)
         self._said: set[str] = set()
 
     def next(self, chosen: Sequence[Sentence]) -> Sentence | None:
@@ -77,11 +79,11 @@ class _Choosing:
 
     def _allowed(self, candidate: Sentence, chosen: Sequence[Sentence]) -> bool:
         if not chosen:
-            return _balanced(candidate, chosen, self._minority, self._share)
+            return self._views.allow(candidate, chosen)
         room = self._taste.words - sum(c.words for c in chosen)
-        fresh = candidate.words <= room and bool(candidate.terms - self._said)
+        fresh = candidate.words <= room and len(candidate.terms - self._said) > FRESH * len(candidate.terms)
         own = sum(c.source == candidate.source for c in chosen)
-        return fresh and own < self._taste.each and _balanced(candidate, chosen, self._minority, self._share)
+        return fresh and own < self._taste.each and self._views.allow(candidate, chosen)
 
     def _value(self, candidate: Sentence) -> float:
         """Agreed terms not yet said, per root of length, plus what the sentence itself is worth."""
@@ -89,6 +91,7 @@ class _Choosing:
         total = sum(self._worth[t] * (taste.said if t in self._said else 1.0) for t in candidate.terms)
         value = total / math.sqrt(len(candidate.terms) + 2) + taste.rank * (1 - candidate.order / self._last)
         value += candidate.form - taste.personal * candidate.personal
+        value += taste.tone * candidate.tone * self._views.mood + taste.support * min(len(candidate.cites) - 1, 3)
         return value - taste.long * max(candidate.words - taste.ideal, 0) - taste.short * max(5 - candidate.words, 0)
 
 
@@ -103,24 +106,6 @@ def _worth(candidates: Sequence[Sentence]) -> dict[str, float]:
     spread = Counter(term for _, term in {(c.source, term) for c in candidates for term in c.terms})
     others = max(len({c.source for c in candidates}) - 1, 1)
     return {term: (count - 1) / others for term, count in spread.items()}
-
-
-def _minority(candidates: Sequence[Sentence]) -> tuple[int, float]:
-    """(the sign of the rarer view, its share of the reviewers who have one)."""
-    views: dict[str, float] = {}
-    for candidate in candidates:
-        views[candidate.source] = views.get(candidate.source, 0.0) + candidate.tone
-    good, bad = sum(v > 0 for v in views.values()), sum(v < 0 for v in views.values())
-    share = min(good, bad) / max(good + bad, 1)
-    alone = min(good, bad) < 2 and good + bad >= MANY
-    return (-1 if bad <= good else 1), (0.0 if alone or share < MINORITY else share)
-
-
-def _balanced(candidate: Sentence, chosen: Sequence[Sentence], minority: int, share: float) -> bool:
-    if candidate.tone * minority <= 0:
-        return True
-    said = sum(c.tone * minority > 0 for c in chosen)
-    return said + 1 <= share * (len(chosen) + 1) + 0.5
 
 
 def _supporters(sentence: Sentence, candidates: Sequence[Sentence]) -> tuple[str, ...]:

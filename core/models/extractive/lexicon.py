@@ -62,16 +62,17 @@ PERSONAL = words(
 # A sentence that begins so leaves its "I" unsaid.
 IMPLIED_I = words(
     """would will been never had went got came ordered tried used stopped decided didn't couldn't can't won't do
-    liked loved haven't wasn't felt found took visited left bought saw just"""
+    liked loved haven't wasn't felt found took visited left bought saw just hope hoping wish"""
 )
 # Stems that mean about the same, so that reviewers agree though they word it differently.
 _CONCEPTS = {
     "staff": """staff employee worker waiter waitres server servic manager owner host hostes bartender cashier crew
-        barista waitstaff team people lady guy personnel steward""",
+        barista waitstaff personnel steward bartender hostess crew""",
     "friendly": """friendly nice polite courteou kind warm welcoming helpful attentive accommodating pleasant personable
         sweet hospitable professional""",
     "good": """good great excellent amazing awesome fantastic wonderful best perfect outstanding superb incredible
-        fabulou phenomenal terrific exceptional top lovely love loved solid deliciou tasty yummy enjoyed liked""",
+        fabulou phenomenal terrific exceptional top lovely love loved solid deliciou tasty yummy
+        enjoyed liked decent""",
     "taste": "flavorful taste flavor flavour flavoured flavored",
     "price": """price pricing priced cost value money dollar buck inexpensive cheap affordable reasonable reasonably
         budget bill $""",

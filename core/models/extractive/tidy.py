@@ -12,32 +12,50 @@ _EMOJI = re.compile(
     r"[\u2190-\u21ff\u2300-\u27bf\u2b00-\u2bff\ufe0f\U0001f000-\U0001faff]|[:;]-?[)(DPp](?=\s|$)|\^+_*\^+"
 )
 _REPEATED = re.compile(r"([!?~.,])(?:\s*[!?~.,])+")
-_TILDE = re.compile(r"[~*]+")
+_MARKS = re.compile(r"[~*]+|[:;]-?[)(DPp](?=\s|$)")
 _SPACE = re.compile(r"\s+")
+_LOOSE = re.compile(r" +([,.;!?])")
+_AND = r"(?:also|but|and|plus|oh)"
+_TURN = (
+    r"(?:so|anyways?|well|yes|ok|okay|overall|however|then|besides|additionally|honestly|hence|first of all|first off|"
+    r"secondly|lastly|finally|in addition|on top of that|to top it off|btw|fyi|p\.?s\.?|though|in conclusion|"
+    r"in summary|"
+    r"all in all|by the way|unfortunately|luckily|sadly|thankfully|or|yet|still|because|as usual|as always|"
+    r"again|yup|yep|"
+    r"no|wow|omg|lol|hmm|nevertheless|therefore|thus|moreover|furthermore|otherwise|basically|clearly)"
+)
+_SUBJECT = (
+    r"(?:the|this|it|its|they|their|there|these|i|we|my|our|food|service|staff|prices?|portions?|"
+    r"everything|also|overall)\b"
+)
+_LABEL = (
+    r"(?:prices?|pricing|food|service|staff|ambience|ambiance|taste|value|quality|quantity|pros?|cons?|verdict|place|"
+    r"location|drinks?|starters?|mains?|desserts?|update|edit|note|tip)"
+)
+_LEAD_KO = (
+    r"(?:그리고|근데|그런데|하지만|그래서|그래도|그러나|또한|또|암튼|아무튼|역시나|역시|와|우와|음|아|"
+    r"오|다만|그치만|그나마)"
+)
 _LEAD = re.compile(
-    r"(?:(?:(?:also|but|and|so|plus|anyways?|well|oh|yes|ok|okay|overall|however|then|besides|additionally|"
-    r"honestly|hence|"
-    r"first of all|first off|secondly|lastly|finally|in addition|on top of that|to top it off|btw|fyi|p\.?s\.?|though|"
-    r"in conclusion|all in all|by the way|unfortunately|luckily|sadly|thankfully|or|yet|still|because|as usual|"
-    r"as always|"
-    r"again|yup|yep|no|wow|omg|lol|hmm|nevertheless|therefore|thus|moreover|furthermore|otherwise|basically|clearly)"
-    r"(?:\s*[,:!.…-]+\s*|\s+(?=(?:the|this|it|its|they|their|there|these|i|we|my|our|food|service|staff|prices?|"
-    r"portions?|everything|also|overall)\b)))|"
-    r"(?:price|prices|pricing|food|service|staff|ambience|ambiance|taste|value|quality|quantity|pros?|cons?|"
-    r"verdict|place|"
-    r"location|drinks?|starters?|mains?|desserts?|update|edit|note|tip|summary)\s*(?:[:=]|-\s)[-:\s]*|"
-    r"(?:그리고|근데|그런데|하지만|그래서|그래도|그러나|또한|또|암튼|아무튼|역시나|역시|와|우와|음|아|오|다만|"
-    r"그치만|그나마)\s*[,.!]*\s+)+",
+    rf"(?:{_AND}\b(?:\s*[,:.!…-]+\s*|\s+)|{_TURN}(?:\s*[,:.!…-]+\s*|\s+(?={_SUBJECT}))|"
+    rf"{_LABEL}\s*(?:[:=]|-\s)[-:\s]*|{_LEAD_KO}\s*[,.!]*\s+)+",
     re.IGNORECASE,
 )
 _TAIL = re.compile(r"[\s,]+(?:though|tho|however|too|as well|lol|haha|btw|imo|imho|etc)$", re.IGNORECASE)
 _BARE = re.compile(
-    r"(?:food|service|staff|price|prices|portions?|atmosphere|ambience|ambiance|quality|menu|owner|manager|"
-    r"waiters?|servers?|waitress|"
-    r"environment|place|restaurant|customer service|wait staff)(?= (?:is|are|was|were|has|have|isn't|wasn't|"
-    r"aren't|weren't|tastes?|tasted)\b)",
+    r"(?:food|(?:customer |wait )?(?:service|staff)|prices?|portions?|atmosphere|ambience|ambiance|quality|"
+    r"menu|owner|manager|"
+    r"waiters?|servers?|waitress|environment|place|restaurant)"
+    r"(?= (?:is|are|was|were|has|have|isn't|wasn't|aren't|weren't|tastes?|tasted)\b)",
     re.IGNORECASE,
 )
+# Fillers of talk; after "not" they carry the meaning ("not really good") and stay.
+_FILLER = re.compile(
+    r"\b(?:really|super|soo+|definitely|literally|totally|absolutely|honestly|actually)\s+"
+    r"(?!(?:that|many|much|far|as|to|for|the|an?|i|we|it|they|in|like|you)\b)",
+    re.IGNORECASE,
+)
+_NEGATED = re.compile(r"n't|\b(?:not|no|never)\b", re.IGNORECASE)
 _EDGES = " \t\"'`“”‘’«»-–—•*_#>|,;:/\\()."
 _SENTENCE = re.compile(
     r"(?<=[.!?。！？…])[\"'”’)]*\s+|(?<=[a-z)]{2}[.!?])(?=[A-Z])|(?<=[a-z]{3})(?=(?:The|They|This|It|We|My|But|"
@@ -51,9 +69,9 @@ def plain(text: str) -> str:
     if not text.isascii():
         text = unicodedata.normalize("NFKC", _JAMO.sub(" ", _INVISIBLE.sub("", text)))
         text = _EMOJI.sub(" ", text)
-    text = _TILDE.sub(" ", _BRACKETED.sub(" ", text))
-    text = _REPEATED.sub(r"\1", text)
-    return _SPACE.sub(" ", text).strip()
+    text = _MARKS.sub(" ", _BRACKETED.sub(" ", text))
+    text = _SPACE.sub(" ", _REPEATED.sub(r"\1", text))
+    return _LOOSE.sub(r"\1", text).strip()
 
 
 def sentences(text: str) -> list[str]:
@@ -66,7 +84,7 @@ def tidy(sentence: str) -> str:
     body = sentence.strip(_EDGES + "!?")
     if lead := _LEAD.match(body):
         body = body[lead.end() :].strip(_EDGES + "!?") or body
-    body = _BARE.sub(_with_article, _TAIL.sub("", body), count=1) if body.isascii() else body
+    body = _in_english(body) if body.isascii() else body
     if not body:
         return ""
     body = body + ")" if body.count("(") > body.count(")") else body
@@ -74,9 +92,11 @@ def tidy(sentence: str) -> str:
     return (body[0].upper() + _lowered(body[1:], body)) + "."
 
 
-def _with_article(bare: re.Match[str]) -> str:
-    """ "Food was cold" reads as "The food was cold"; only at the beginning."""
-    return f"The {bare[0][0].lower()}{bare[0][1:]}" if bare.start() == 0 else bare[0]
+def _in_english(body: str) -> str:
+    """Make "Food was really cold though" reads as "The food was cold"."""
+    body = _TAIL.sub("", body)
+    body = body if _NEGATED.search(body) else _FILLER.sub("", body)
+    return f"The {body[0].lower()}{body[1:]}" if _BARE.match(body) else body
 
 
 def _lowered(rest: str, whole: str) -> str:

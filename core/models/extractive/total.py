@@ -13,7 +13,7 @@ from core.models.extractive.sift import attacks, usable
 from core.models.extractive.tidy import plain, sentences
 from core.models.extractive.wording import cited, language, nothing_about, nothing_clear, within
 
-TASTE = Taste(words=60, sentences=9)
+TASTE = Taste(words=60, sentences=9, ideal=15, support=0.1)
 SELECTED = 7  # sentences of a selection, shared among the results
 _CITE = re.compile(r"\[[^\[\]\n]{1,64} \d{1,4}\]")
 _CITES = re.compile(rf"(?:\s*{_CITE.pattern})+")

@@ -53,4 +53,4 @@ def nothing_about(names: Sequence[str], lang: str) -> str:
     """The gap, named: aspects that no review speaks of."""
     if lang == "ko":
         return f"{', '.join(_NAMES_KO.get(name, name) for name in names)}에 대한 리뷰는 없습니다."
-    return f"No review speaks of {' or '.join(names)}."
+    return f"Nothing on {' or '.join(names)}."
