@@ -73,16 +73,19 @@ def trouble(error: BaseException) -> str | None:
     return None if code is None else TROUBLE.get(code & 0xFF)
 
 
-def translate(error: BaseException, path: Path) -> BaseException:
-    """A third party's exception as one of ours, the original attached; ours are left alone."""
-    if isinstance(error, StoreError) or not isinstance(error, (sqlite3.Error, ValueError, TypeError, OverflowError)):
+def translate(error: Exception, path: Path) -> Exception:
+    """A third party's error about one write as one of ours, the original attached; ours are left alone."""
+    if not isinstance(error, (sqlite3.Error, ValueError, TypeError, OverflowError)):
         return error
-    why = trouble(error)
-    ours: StoreError
-    if why is None:
-        ours = StoreError(f"{path} could not take a write in: {error}")
-    else:
-        ours = StoreFullError(f"Nothing more can be recorded in {path}: {why} ({error}). Put that right, then resume.")
+    ours = StoreError(f"{path} could not take a write in: {error}")
+    ours.__cause__ = error
+    return ours
+
+
+def refusal(error: Exception, path: Path) -> StoreFullError:
+    """What every caller is told once nothing more can be recorded."""
+    why = trouble(error) or "its writer broke"
+    ours = StoreFullError(f"Nothing more can be recorded in {path}: {why} ({error}). Put that right, then resume.")
     ours.__cause__ = error
     return ours
 

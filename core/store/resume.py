@@ -10,7 +10,7 @@ from core.store.codec import dump, load, load_citations, load_flags
 from core.store.connection import Readers
 from core.store.evidence import with_evidence
 from core.store.money import to_usd
-from core.store.rollups import recount
+from core.store.rollups import count_items
 
 _PENDING = """SELECT r.position, r.item_id, i.name, i.kind, i.fields, i.reviews
     FROM run_items AS r JOIN runs ON runs.id = r.run_id
@@ -38,7 +38,7 @@ def requeue(db: sqlite3.Connection, run_id: str, statuses: Sequence[ItemStatus])
         WHERE run_id = ? AND status IN (SELECT value FROM json_each(?))""",
         (run_id, dump([ItemStatus(status).value for status in statuses])),
     )
-    recount(db, run_id)
+    count_items(db, run_id)
     return changed.rowcount
 
 

@@ -30,7 +30,7 @@ Finished = tuple[str, float]
 
 
 class Rollups(Work):
-    """Attempts and items settled since the last flush. Applying it flushes; so does every rebuild, first."""
+    """What was settled since the last flush. Applied, it flushes; a run id as payload has that run rebuilt."""
 
     def __init__(self) -> None:
         self._attempts: list[Settled] = []
@@ -103,24 +103,32 @@ def add_items(db: sqlite3.Connection, items: Sequence[Finished]) -> None:
 
 
 def rebuild(db: sqlite3.Connection, run_id: str) -> None:
-    """Make a run's roll-ups, counters and money anew from its attempts and items."""
-    db.execute("DELETE FROM rollups WHERE run_id = ?", (run_id,))
+    """Make a run's counters anew from its items and, where they have fallen behind, its sums from its attempts."""
+    count_items(db, run_id)
     db.execute("DELETE FROM progress WHERE run_id = ?", (run_id,))
-    rows = db.execute(_SETTLED, (run_id,))
-    add_attempts_of(db, run_id, rows)
     items = db.execute("SELECT run_id, finished_at FROM run_items WHERE run_id = ? AND status <> 'pending'", (run_id,))
     add_items(db, items.fetchall())
-    recount(db, run_id)
+    if _behind(db, run_id):
+        db.execute("DELETE FROM rollups WHERE run_id = ?", (run_id,))
+        _fold_ledger(db, run_id)
+        _count_money(db, run_id)
 
 
-def add_attempts_of(db: sqlite3.Connection, run_id: str, rows: Iterable[Sequence[object]]) -> None:
-    """Fold rows of the attempts table of one run, however many, without holding them."""
-    folded = fold((Settled(*row) for row in rows), {run_id: _began(db, run_id)})  # type: ignore[arg-type]
+def _behind(db: sqlite3.Connection, run_id: str) -> bool:
+    """Whether the process died, or attempts were orphaned, between a settlement and the next flush."""
+    settled = db.execute("SELECT count(*) FROM attempts WHERE run_id = ? AND state <> 'started'", (run_id,))
+    folded = db.execute("SELECT coalesce(sum(attempts), 0) FROM rollups WHERE run_id = ? AND width = 0", (run_id,))
+    return bool(settled.fetchone() != folded.fetchone())
+
+
+def _fold_ledger(db: sqlite3.Connection, run_id: str) -> None:
+    rows = (Settled(*row) for row in db.execute(_SETTLED, (run_id,)))
+    folded = fold(rows, {run_id: _began(db, run_id)})
     _REPLACE.run(db, [[*key, *part.to_row()] for key, part in folded.items()])
 
 
-def recount(db: sqlite3.Connection, run_id: str) -> None:
-    """Set a run's counters and money to what its items and attempts say."""
+def count_items(db: sqlite3.Connection, run_id: str) -> None:
+    """Set a run's counters to what its items say."""
     db.execute(
         """UPDATE runs SET (selected, pending, done, failed, refused, no_reviews) = (SELECT count(*),
             sum(status = 'pending'), sum(status = 'done'), sum(status = 'failed'), sum(status = 'refused'),
@@ -128,10 +136,12 @@ def recount(db: sqlite3.Connection, run_id: str) -> None:
         WHERE id = ? AND EXISTS (SELECT 1 FROM run_items WHERE run_id = runs.id)""",
         (run_id,),
     )
+
+
+def _count_money(db: sqlite3.Connection, run_id: str) -> None:
     db.execute(
-        """UPDATE runs SET (cost_nano, priced, unpriced) = (SELECT coalesce(sum(cost_nano), 0), count(cost_nano),
-            coalesce(sum(cost_nano IS NULL AND output_tokens IS NOT NULL AND resource <> 'search'), 0)
-            FROM attempts WHERE run_id = runs.id)
+        """UPDATE runs SET (cost_nano, priced, unpriced) = (SELECT coalesce(sum(cost_nano), 0),
+            coalesce(sum(priced), 0), coalesce(sum(unpriced), 0) FROM rollups WHERE run_id = runs.id AND width = 0)
         WHERE id = ?""",
         (run_id,),
     )

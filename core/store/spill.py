@@ -13,7 +13,7 @@ import orjson
 
 from core.base.records import ItemStatus
 from core.store.codec import result_row
-from core.store.connection import begin
+from core.store.connection import begin, trouble
 from core.store.progress import ItemDone, move
 from core.store.rollups import rebuild
 from core.store.settles import ACCEPT, CLOSE, Ending, closed_row
@@ -63,7 +63,7 @@ class Spill:
         begin(db)
         try:
             lines = self._claim()
-            for run_id in {run_id for line in lines for run_id in _apply(db, line)}:
+            for run_id in {run_id for line in lines for run_id in self._apply(db, line)}:
                 rebuild(db, run_id)
             db.execute("COMMIT")
         except BaseException:
@@ -87,6 +87,27 @@ class Spill:
             except orjson.JSONDecodeError:
                 log.warning("%s has a line that was cut off; its call counts as an orphan", self.path)
 
+    def _apply(self, db: sqlite3.Connection, line: dict[str, Any]) -> set[str]:
+        """Write one line and name the runs it touched; a line that cannot be written is put aside."""
+        db.execute("SAVEPOINT line")
+        try:
+            return _write(db, line)
+        except (sqlite3.Error, TypeError, ValueError, KeyError) as error:
+            if trouble(error):
+                raise
+            db.execute("ROLLBACK TO line")
+            self._put_aside(line, error)
+            return set()
+        finally:
+            if db.in_transaction:
+                db.execute("RELEASE line")
+
+    def _put_aside(self, line: dict[str, Any], error: Exception) -> None:
+        rejected = self.path.with_suffix(".rejected.jsonl")
+        log.warning("a line of %s cannot be taken in (%s); it is put aside in %s", self.path, error, rejected)
+        with rejected.open("ab") as file:
+            file.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
+
 
 def _line(ending: Ending) -> dict[str, Any]:
     item, attempt, settlement = ending.item, ending.attempt, ending.settlement
@@ -98,8 +119,7 @@ def _line(ending: Ending) -> dict[str, Any]:
     }
 
 
-def _apply(db: sqlite3.Connection, line: dict[str, Any]) -> set[str]:
-    """Write one line and name the runs it touched."""
+def _write(db: sqlite3.Connection, line: dict[str, Any]) -> set[str]:
     touched = {row[0] for row in line["results"]}
     if line["attempt"]:
         CLOSE.run(db, [line["attempt"]])

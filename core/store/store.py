@@ -113,11 +113,18 @@ def _must_be_writable(db: sqlite3.Connection) -> None:
 def _check(db: sqlite3.Connection) -> None:
     verdict = db.execute("PRAGMA quick_check(1)").fetchone()[0]
     if verdict != "ok":
-        raise sqlite3.DatabaseError(verdict)
+        raise damage(verdict)
+
+
+def damage(verdict: str) -> sqlite3.DatabaseError:
+    """SQLite's integrity check reports damage as a row; this is the same as its exception."""
+    error = sqlite3.DatabaseError(verdict)
+    error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+    return error
 
 
 def _unusable(path: Path, error: sqlite3.Error) -> StoreError:
-    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
     if code not in {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT}:
         return StoreError(
             f"{path} cannot be opened for writing: {error}. Check its directory, or use another --db PATH."

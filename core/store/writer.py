@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from core.base.errors import StoreError
-from core.store.connection import begin, translate, trouble
+from core.store.connection import begin, refusal, translate, trouble
 
 log = logging.getLogger(__name__)
 
@@ -218,7 +218,7 @@ class Writer:
         for work, ops in _by_work(batch).items():
             work.refused([op.payload for op in ops])
         self.failed.set()
-        _answer([(op, translate(why, self._path), True) for op in batch])
+        _answer([(op, refusal(why, self._path), True) for op in batch])
 
     def _succeeded(self, groups: dict[Work, list[Op]], answers: list[Sequence[Any]]) -> None:
         done = list(zip(groups.items(), answers, strict=True))
