@@ -45,6 +45,7 @@ class Settings:
     window: int = 0
     budget: Decimal | None = None
     llm_url: str | None = None
+    config: Path = CONFIG
     sources: Mapping[str, str] = field(default_factory=dict)
     variables: Mapping[str, str] = field(default_factory=dict)
     keys_set: frozenset[str] = frozenset()
@@ -74,8 +75,11 @@ def load_settings(
     config: the file, by default the one that BRIGADE_CONFIG names, else the shipped one; cli: parsed arguments
     (`llm_limit`, `qdrant_url`, ...), None where not given; other arguments are ignored.
     """
-    config = config or Path(env.get("BRIGADE_CONFIG", "").strip() or CONFIG)
-    layers = _Layers(_table(config), env, _dotenv(dotenv), cli)
+    written = _dotenv(dotenv)
+    named = {**written, **env}.get("BRIGADE_CONFIG", "").strip()
+    file = Path(config or named or CONFIG)
+    layers = _Layers(_table(file), env, written, cli)
+    layers.sources["config"] = "by hand" if config else layers.origin("BRIGADE_CONFIG") if named else "default"
     general = {s.name: layers.value(s, layers.root) for s in GENERAL}
     search = _search(layers, general["db"])
     endpoints = all_endpoints(layers.root, layers.environment, general["llm_url"], layers.sources)
@@ -84,6 +88,7 @@ def load_settings(
     return Settings(
         search=search,
         endpoints=endpoints,
+        config=file,
         sources=layers.sources,
         variables={n: v for n, v in layers.environment.items() if v.strip() and _ALLOCATION.fullmatch(n)},
         keys_set=frozenset(k for k in keys if k and layers.environment.get(k)),
@@ -98,7 +103,8 @@ def with_dotenv(env: Mapping[str, str], dotenv: Path | None = DOTENV) -> dict[st
 
 def describe(settings: Settings) -> list[tuple[str, str, str, str]]:
     """(name, shown value, source, what it means) of every setting; no key is ever shown."""
-    rows = [_row(s, getattr(settings, s.name), settings) for s in GENERAL]
+    rows = [("config", str(settings.config), settings.sources.get("config", "default"), "The configuration file")]
+    rows += [_row(s, getattr(settings, s.name), settings) for s in GENERAL]
     rows += [_row(s, getattr(settings.search, s.key), settings) for s in SEARCH]
     for e in settings.endpoints:
         name = f"endpoint.{e.name}"

@@ -82,9 +82,22 @@ def test_every_setting_is_documented_and_described(tmp_path: Path) -> None:
     """Each setting and endpoint has a row with a value, a source and a sentence, and no two share a name."""
     rows = describe(load(tmp_path))
     names = [row[0] for row in rows]
-    assert {s.name for s in (*GENERAL, *SEARCH)} | {"endpoint.vllm", "endpoint.extractive"} == set(names)
+    assert {s.name for s in (*GENERAL, *SEARCH)} | {"config", "endpoint.vllm", "endpoint.extractive"} == set(names)
     assert len(names) == len(set(names))
     assert all(source and doc for _, _, source, doc in rows)
+
+
+def test_a_variable_may_name_the_configuration(tmp_path: Path) -> None:
+    """BRIGADE_CONFIG, also in `.env`, chooses the file; one named by hand is stronger, and the source says which it was."""
+    one, two, dotenv = tmp_path / "one.toml", tmp_path / "two.toml", tmp_path / ".env"
+    one.write_text("llm_limit = 1", encoding="utf-8")
+    two.write_text("llm_limit = 2", encoding="utf-8")
+    dotenv.write_text(f"BRIGADE_CONFIG={one}", encoding="utf-8")
+    found = load_settings(env={}, cli={}, dotenv=dotenv)
+    assert (found.llm_limit, found.config, found.sources["config"]) == (1, one, ".env BRIGADE_CONFIG")
+    found = load_settings(env={"BRIGADE_CONFIG": str(two)}, cli={}, dotenv=dotenv)
+    assert (found.llm_limit, found.sources["config"]) == (2, "environment BRIGADE_CONFIG")
+    assert load_settings(config=one, env={"BRIGADE_CONFIG": str(two)}, cli={}, dotenv=None).llm_limit == 1
 
 
 def test_a_qdrant_address_chooses_that_backend(tmp_path: Path) -> None:

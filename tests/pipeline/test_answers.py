@@ -134,6 +134,14 @@ def test_a_text_over_all_parts_keeps_the_evidence_it_cites() -> None:
     assert [e.review_id for e in answer.evidence] == ["r2", "r1"]
 
 
+def test_a_sentence_that_two_parts_cite_is_evidence_once() -> None:
+    """The same sentence of the same review under two aspects stands once in a total's evidence."""
+    results = {part: NodeResult("run", "1", "s", part, "x", evidence=EVIDENCE[:1]) for part in ("service", "food")}
+    answer = read_text("Kind [service 1]. Tasty [food 1].", "", Inputs(results={"s": results}))
+    assert answer.evidence == EVIDENCE[:1]
+    assert len(answer.citations) == 2
+
+
 def test_flags_say_what_is_wrong_with_citations() -> None:
     """No citation where there was evidence is `uncited`; one that points nowhere is `unknown_citation`."""
     inputs = Inputs({"service": EVIDENCE})
