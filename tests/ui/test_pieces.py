@@ -10,7 +10,8 @@ from core.ui import numbers
 from core.ui.access import Role, role_of
 from core.ui.components.evidence import pieces
 from core.ui.components.parts import part_titles
-from core.ui.components.result import numbered
+from core.ui.components.result import numbered, review_numbers
+from tests.support.fake_service import FakeService
 from tests.support.fake_world import readings, workloads
 
 REVIEW = "First. The soup was cold. Then rain. The soup was cold, they said. 국물이 진해요. Last."
@@ -53,12 +54,19 @@ def result(text: str, *citations: Citation) -> ResultView:
 
 def test_citations_become_numbers_of_the_evidence_list() -> None:
     told = result("Good soup. Slow bill.", Citation(0, 10, ("b", "a")), Citation(11, 21, ("c",)))
-    assert numbered(told, ["a", "b", "c"]) == "Good soup. [2][1] Slow bill. [3]"
+    assert numbered(told, {"a": 1, "b": 2, "c": 3}) == "Good soup. [2][1] Slow bill. [3]"
+
+
+def test_a_review_has_one_number_in_all_texts_of_an_item() -> None:
+    fake = FakeService("full")
+    order = review_numbers(fake.results("run-done", "r0001"))
+    assert sorted(order.values()) == list(range(1, len(order) + 1))
+    assert set(order) == {e.review_id for r in fake.results("run-done", "r0001") for e in r.evidence}
 
 
 def test_citations_of_unknown_reviews_or_places_are_left_out() -> None:
     told = result("Good soup.", Citation(0, 99, ("a",)), Citation(0, 10, ("x",)))
-    assert numbered(told, ["a"]) == "Good soup."
+    assert numbered(told, {"a": 1}) == "Good soup."
 
 
 def test_titles_of_parts_come_from_the_workload_or_from_the_item() -> None:

@@ -32,7 +32,7 @@ def in_flight(
 
     words: `in_flight`, `limit`, `waiting` for the legend and `time` for the axis.
     """
-    gates = list(dict.fromkeys(s.resource for s in samples))
+    gates = sorted({s.resource for s in samples}, reverse=True)  # search before model calls, as they happen
     rows = max(1, len(gates))
     titles = [chart(names.get(g, g)) for g in gates]
     fig = make_subplots(rows=rows, cols=1, shared_xaxes=True, vertical_spacing=0.13, subplot_titles=titles)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from streamlit.column_config import NumberColumn, ProgressColumn, TextColumn
 from streamlit.elements.lib.column_types import ColumnConfig
 
@@ -10,14 +12,15 @@ from core.ui.language import t
 Columns = dict[str, ColumnConfig]
 
 
-def texts(*names: str, right: bool = False) -> Columns:
-    """Text columns; `right` for numbers that are written with their unit."""
-    return {n: TextColumn(t(f"column.{n}"), alignment="right" if right else None) for n in names}
+def texts(*names: str, right: bool = False, width: int | None = None) -> Columns:
+    """Text columns; `right` for numbers that are written with their unit; a width in pixels where data changes."""
+    alignment: Literal["right"] | None = "right" if right else None
+    return {n: TextColumn(t(f"column.{n}"), alignment=alignment, width=width) for n in names}
 
 
-def numbers(*names: str) -> Columns:
+def numbers(*names: str, width: int | None = None) -> Columns:
     """Whole numbers with the viewer's thousands separator."""
-    return {n: NumberColumn(t(f"column.{n}"), format="localized") for n in names}
+    return {n: NumberColumn(t(f"column.{n}"), format="localized", width=width) for n in names}
 
 
 def bar(name: str, most: float, shown: str) -> Columns:

@@ -23,7 +23,9 @@ AROUND = 240  # characters shown before and after a quotation until the whole re
 Piece = tuple[bool, str]  # is it quoted, the text
 
 
-def show_evidence(service: Service, found: Mapping[str, ResultView], titles: Mapping[str, str]) -> None:
+def show_evidence(
+    service: Service, found: Mapping[str, ResultView], titles: Mapping[str, str], order: Mapping[str, int]
+) -> None:
     """A tab for each part; in it every review that was quoted, best first."""
     st.subheader(t("evidence.title"), anchor=False, help=t("evidence.help"))
     part = st.segmented_control(
@@ -37,8 +39,8 @@ def show_evidence(service: Service, found: Mapping[str, ResultView], titles: Map
     )
     whole = st.toggle(t("evidence.whole"), key="whole_reviews")
     result = found.get(str(part)) or next(iter(found.values()))
-    for number, (review_id, quoted) in enumerate(_by_review(result.evidence).items(), 1):
-        _show_review(number, quoted, service.review(result.item_id, review_id), whole=whole)
+    for review_id, quoted in _by_review(result.evidence).items():
+        _show_review(order[review_id], quoted, service.review(result.item_id, review_id), whole=whole)
 
 
 def _by_review(evidence: Sequence[Evidence]) -> dict[str, list[Evidence]]:

@@ -108,8 +108,8 @@ def _gates(snapshot: RunSnapshot) -> None:
     with st.container(border=True, gap="small"):
         if snapshot.run.status in LIVE and snapshot.gates:
             with st.grid(len(snapshot.gates), min_column_width=220):
-                for resource, gate in snapshot.gates.items():
-                    _gate(resource, gate)
+                for resource in sorted(snapshot.gates, reverse=True):  # search before model calls, as they happen
+                    _gate(resource, snapshot.gates[resource])
         st.caption(bottleneck_sentence(snapshot.bottleneck))
 
 

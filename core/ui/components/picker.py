@@ -38,7 +38,7 @@ class Sought:
 
 def pick_workload(service: Service) -> Workload | None:
     """The workload to run; broken workload files are named above."""
-    found = {w.id: w for w in service.workloads()}
+    found = {w.id: w for w in _usual_first(service)}
     for problem in service.workload_problems():
         with st.container(border=True, gap="xsmall"):
             st.warning(t("pick.broken_workload"), icon=":material/warning:")
@@ -52,6 +52,12 @@ def pick_workload(service: Service) -> Workload | None:
     workload = found[chosen]
     st.caption(label(titled(workload.description, workload.description_ko), 300))
     return workload
+
+
+def _usual_first(service: Service) -> list[Workload]:
+    """The workload of the newest run first, then those that have reviews to search, then the others."""
+    newest = [run.workload for run in service.runs(limit=1)]
+    return sorted(service.workloads(), key=lambda w: (w.id not in newest, w.item_kind != "restaurant"))
 
 
 def _title(workload: Workload) -> str:
@@ -82,7 +88,7 @@ def pick_items(service: Service, workload: Workload) -> tuple[Items, int] | None
 
 def _search(workload: str, facets: dict[str, dict[str, int]]) -> Sought:
     """The search box and one select box for each field that has few values."""
-    with st.grid(1 + len(facets), min_column_width=150):
+    with st.grid(1 + len(facets), min_column_width=120):
         search = st.text_input(
             t("pick.search"),
             key=f"search-{workload}",
@@ -144,7 +150,7 @@ def _table(sought: Sought, page: ItemPage, *, selectable: bool) -> list[str]:
 
 def _show(page: ItemPage) -> None:
     st.dataframe(
-        [_row(r) for r in page.rows],
+        _rows(page),
         hide_index=True,
         height="content",
         column_config=_columns(page.rows[0]),
@@ -156,7 +162,7 @@ def _tick(page: ItemPage, picks: dict[str, None], key: str) -> None:
     """The same table with a box to tick in every row; the table of other rows is another widget."""
     ids = [r.id for r in page.rows]
     chosen = st.dataframe(
-        [_row(r) for r in page.rows],
+        _rows(page),
         hide_index=True,
         height="content",
         on_select="rerun",
@@ -190,9 +196,14 @@ def field_name(name: str) -> str:
     return t(key) if knows(key) else name.replace("_", " ").capitalize()
 
 
-def _row(item: ItemView) -> dict[str, object]:
+def _rows(page: ItemPage) -> list[dict[str, object]]:
+    """Name, the first three short fields, how many reviews (where the kind of item has any) and the id."""
+    reviewed = any(item.reviews for item in page.rows)
+    return [_row(item, {"reviews": item.reviews} if reviewed else {}) for item in page.rows]
+
+
+def _row(item: ItemView, reviews: dict[str, int]) -> dict[str, object]:
     told = {k: v for k, v in item.fields.items() if isinstance(v, str | int | float) and k != "lang"}
-    reviews = {"reviews": item.reviews} if item.reviews else {}
     return {"name": item.name, **dict(list(told.items())[:3]), **reviews, "id": item.id}
 
 

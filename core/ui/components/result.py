@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -33,10 +33,13 @@ def show_result(service: Service, run: RunView, item: ItemView) -> None:
     _head(item, results)
     workload = _workload(service, run)
     titles = stage_titles(service, run.workload)
-    wholes = [r for r in results if not r.part]
-    for result in reversed(wholes):
-        _text_card(result, titles.get(result.stage, result.stage), results)
-    _parts(service, results, part_titles(workload, item), _searches(workload))
+    parts = part_titles(workload, item)
+    results = _ordered(results, list(titles), list(parts))
+    order = review_numbers(results)
+    for result in reversed([r for r in results if not r.part]):
+        _text_card(result, titles.get(result.stage, result.stage), order)
+    _parts(results, parts, _searches(workload), order)
+    _evidence(service, results, parts, order)
     if not results:
         show_empty("empty.results_pending", ":material/hourglass_empty:")
 
@@ -66,19 +69,44 @@ def _searches(workload: Workload | None) -> set[str]:
     return {s.id for s in workload.stages if s.kind == "search"} if workload else {"search"}
 
 
-def _parts(service: Service, results: Sequence[ResultView], titles: dict[str, str], searches: set[str]) -> None:
-    """A card for each part, in a grid; below it the evidence of the part that is chosen."""
+def _ordered(results: Sequence[ResultView], stages: list[str], parts: list[str]) -> list[ResultView]:
+    """The results in the workload's order of stages and parts, not in the order in which they came."""
+
+    def place(names: list[str], name: str) -> int:
+        return names.index(name) if name in names else len(names)
+
+    return sorted(results, key=lambda r: (place(stages, r.stage), place(parts, r.part)))
+
+
+def review_numbers(results: Sequence[ResultView]) -> dict[str, int]:
+    """One number for each review of the item, so that `[3]` is the same review in every text and in the evidence."""
+    parts_first = sorted(results, key=lambda r: not r.part)
+    ids = dict.fromkeys(e.review_id for r in parts_first for e in r.evidence)
+    return {review_id: number for number, review_id in enumerate(ids, 1)}
+
+
+def _parts(results: Sequence[ResultView], titles: dict[str, str], searches: set[str], order: Mapping[str, int]) -> None:
+    """A card for each part, in a grid."""
     told = [r for r in results if r.part and r.stage not in searches]
     if told:
         with st.grid(3, min_column_width=190, gap="small"):
             for result in told:
-                _text_card(result, titles.get(result.part, result.part), results)
-    found = {r.part: r for r in results if r.part and r.evidence and r.stage in searches}
+                _text_card(result, titles.get(result.part, result.part), order)
+
+
+def _evidence(
+    service: Service, results: Sequence[ResultView], titles: dict[str, str], order: Mapping[str, int]
+) -> None:
+    """The evidence of the part that is chosen: what its search found, else what its texts rest on."""
+    found: dict[str, ResultView] = {}
+    for result in results:
+        if result.part and result.evidence:
+            found.setdefault(result.part, result)
     if found:
-        show_evidence(service, found, titles)
+        show_evidence(service, found, titles, order)
 
 
-def _text_card(result: ResultView, title: str, results: Sequence[ResultView]) -> None:
+def _text_card(result: ResultView, title: str, order: Mapping[str, int]) -> None:
     with st.container(border=True, gap="xsmall", height="stretch"):
         with st.container(
             horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", gap="xsmall"
@@ -86,7 +114,7 @@ def _text_card(result: ResultView, title: str, results: Sequence[ResultView]) ->
             st.subheader(label(title), anchor=False, width="content")
             _flags(result)
         if result.text:
-            st.text(numbered(result, _evidence_of(result, results)))
+            st.text(numbered(result, order))
         else:
             st.caption(
                 t(f"result_status.{result.status}")
@@ -109,17 +137,11 @@ def _flags(result: ResultView) -> None:
             )
 
 
-def _evidence_of(result: ResultView, results: Sequence[ResultView]) -> list[str]:
-    """The review ids of a part's evidence in the order of their numbers."""
-    found = result.evidence or next((r.evidence for r in results if r.part == result.part and r.evidence), ())
-    return list(dict.fromkeys(e.review_id for e in found))
-
-
-def numbered(result: ResultView, review_ids: Sequence[str]) -> str:
-    """The text with `[1]` after each cited span; numbers are those of the evidence list below it."""
+def numbered(result: ResultView, order: Mapping[str, int]) -> str:
+    """The text with `[1]` after each cited span; numbers are those of the evidence below it."""
     text = result.text
     for citation in sorted(result.citations, key=lambda c: -c.end):
-        marks = "".join(f"[{review_ids.index(i) + 1}]" for i in citation.review_ids if i in review_ids)
+        marks = "".join(f"[{order[i]}]" for i in citation.review_ids if i in order)
         if marks and 0 <= citation.end <= len(text):
             text = f"{text[: citation.end]} {marks}{text[citation.end :]}"
     return text

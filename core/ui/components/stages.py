@@ -37,7 +37,10 @@ def show_stages(service: Service, workload_id: str, stages: Sequence[StageStats]
     st.dataframe(
         [_row(s, titles) for s in stages],
         hide_index=True,
-        column_config=texts("stage", "model") | numbers(*COUNTS) | texts(*TIMES, right=True),
+        column_config=texts("stage", width=130)
+        | texts("model", width=115)
+        | numbers(*COUNTS, width=56)
+        | texts(*TIMES, right=True, width=68),
         alt=t("stages.title"),
         key="stages",
     )
