@@ -47,7 +47,7 @@ def require_same(held: Mark, wanted: Mark, place: str) -> None:
     if held == wanted:
         return
     msg = (
-        f"The index {place} holds {_words(held)}, but the configuration asks for {_words(wanted)}. "
+        f"The {place} holds {_words(held)}, but the configuration asks for {_words(wanted)}. "
         f"Set the embedder to {held.embedder!r}, or import the reviews into another index."
     )
     raise IndexMismatchError(msg)

@@ -40,6 +40,7 @@ def evidence_of(hits: Iterable[Hit], probe: Probe, config: SearchConfig) -> list
     query = probe.query
     found = [_evidence(hit, probe, config) for hit in hits]
     kept = [e for e in found if e.text and (query.cutoff is None or not probe.fitted or e.score >= query.cutoff)]
+    kept.sort(key=lambda e: (-e.score, e.review_id, e.position))  # engines order ties as they please
     return _repeats_last(kept)[: query.limit]
 
 

@@ -31,8 +31,8 @@ DEPTH = 100
 class Probe:
     """A query ready to send.
 
-    The final score is sigmoid(slope * cosine + offset + KEYWORD_WEIGHT * s / (s + KEYWORD_HALF)) for a sparse score s,
-    so that 0.5 is as much like the phrasings as like the contrasts. `fitted` False: RRF scores, no offset.
+    The final score is sigmoid(`raw`), so that 0.5 is as much like the phrasings as like the contrasts. `fitted` False:
+    the phrasings' mean and RRF scores.
     """
 
     query: Query
@@ -57,6 +57,10 @@ class Probe:
         """The cosine of a candidate that only its keywords brought: as far from the phrasings as the contrasts are."""
         return (-STEEPNESS - self.offset) / self.slope
 
+    def raw(self, cosine: float, sparse: float) -> float:
+        """The fused score before the sigmoid: slope * cosine + offset + KEYWORD_WEIGHT * s / (s + KEYWORD_HALF)."""
+        return self.slope * cosine + self.offset + KEYWORD_WEIGHT * sparse / (sparse + KEYWORD_HALF)
+
     def score(self, raw: float) -> float:
         """An engine's score as Evidence shows it: between 0 and 1 for a fitted probe."""
         return 1 / (1 + exp(-max(-30.0, min(30.0, raw)))) if self.fitted else raw
@@ -65,6 +69,11 @@ class Probe:
 def depth_of(probe: Probe) -> int:
     """How many candidates each prefetch brings."""
     return max(DEPTH, 2 * probe.query.limit)
+
+
+def most_hits(probe: Probe) -> int:
+    """How many fused points to ask for: more than the limit, because repeats go last."""
+    return 2 * probe.query.limit
 
 
 def make_probe(query: Query, embedder: Embedder) -> Probe:

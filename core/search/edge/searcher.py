@@ -15,7 +15,7 @@ from core.base.records import Evidence, Query
 from core.search.edge.shard import Shard, acquire, engine_errors
 from core.search.identity import mark_of
 from core.search.payload import evidence_of, fields_of
-from core.search.probe import KEYWORD_HALF, KEYWORD_WEIGHT, RRF_K, Probe, depth_of
+from core.search.probe import KEYWORD_HALF, KEYWORD_WEIGHT, RRF_K, Probe, depth_of, most_hits
 from core.search.probes import probes_of
 
 
@@ -66,7 +66,7 @@ class EdgeSearcher:
         depth = depth_of(probe)
         prefetches = [edge.Prefetch(query=query, limit=depth, filter=of_item) for query in nearest]
         return edge.QueryRequest(
-            prefetches=prefetches, query=fusion, limit=2 * probe.query.limit, with_payload=self._payload
+            prefetches=prefetches, query=fusion, limit=most_hits(probe), with_payload=self._payload
         )
 
     def _make_recipe(self, probe: Probe) -> tuple[list[Any], Any]:

@@ -95,7 +95,7 @@ def _opened(config: SearchConfig, path: Path, wanted: Mark | None, create: bool)
 
 def _require(held: Mark, wanted: Mark | None, path: Path) -> None:
     if wanted is not None:
-        require_same(held, wanted, str(path))
+        require_same(held, wanted, f"index {path}")
 
 
 def _loaded(path: Path) -> Any:

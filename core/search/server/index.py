@@ -11,14 +11,8 @@ from core.base.endpoints import SearchConfig
 from core.search.identity import BATCH, Mark, point_id, require_sound
 from core.search.payload import payload_of
 from core.search.prepare import Prepared
-from core.search.server.client import (
-    METADATA,
-    connect_blocking,
-    layout_of,
-    place_of,
-    require_layout,
-    server_errors,
-)
+from core.search.server.client import METADATA, connect_blocking, layout_of, place_of, require_layout, server_errors
+from core.search.server.requests import of_restaurant
 
 Connect = Callable[[SearchConfig, Mapping[str, str]], QdrantClient]
 
@@ -97,15 +91,3 @@ class ServerIndex:
             vectors[self._config.sparse] = sparse
         key = point_id(sentence.restaurant_id, sentence.review_id, sentence.position)
         return models.PointStruct(id=key, vector=vectors, payload=payload_of(sentence, self._config))
-
-
-def of_restaurant(config: SearchConfig, restaurant_id: str) -> models.Filter:
-    """The filter on a restaurant; an existing collection may hold its id as a number."""
-    values: list[str | int] = [restaurant_id]
-    if restaurant_id.isdecimal() and restaurant_id.isascii() and str(int(restaurant_id)) == restaurant_id:
-        values.append(int(restaurant_id))
-    return models.Filter(
-        should=[
-            models.FieldCondition(key=config.restaurant_field, match=models.MatchValue(value=value)) for value in values
-        ]
-    )

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
 
 from qdrant_client import AsyncQdrantClient, models
+from qdrant_client.http.exceptions import UnexpectedResponse
 
 from core.base.endpoints import SearchConfig
 from core.base.records import Evidence, Query
 from core.search.identity import mark_of
-from core.search.payload import evidence_of, fields_of
-from core.search.probe import KEYWORD_HALF, KEYWORD_WEIGHT, RRF_K, Probe, depth_of
+from core.search.payload import Hit, evidence_of
+from core.search.probe import Probe
 from core.search.probes import probes_of
 from core.search.server.client import Layout, connect, layout_of, place_of, require_layout, server_errors
-from core.search.server.index import of_restaurant
+from core.search.server.requests import Requests
 
 Connect = Callable[[SearchConfig, Mapping[str, str]], AsyncQdrantClient]
-Recipe = tuple[list[tuple[models.Query, str]], models.Query]
+_NOT_ABOUT_THE_FORMULA = frozenset({401, 403, 404, 408, 429})
 
 
 class ServerSearcher:
@@ -30,10 +30,9 @@ class ServerSearcher:
         self._connect = connect
         self._probes = probes_of(config.embedder, env)
         self._client: AsyncQdrantClient | None = None
-        self._layout: Layout | None = None
+        self._requests: Requests | None = None
         self._looking = asyncio.Lock()
-        self._recipe = lru_cache(maxsize=256)(self._make_recipe)
-        self._payload = fields_of(config)
+        self._formula_works: bool | None = None
 
     def __repr__(self) -> str:
         return f"<ServerSearcher {place_of(self._config)}, {'connected' if self._client else 'not connected'}>"
@@ -41,16 +40,11 @@ class ServerSearcher:
     async def search(self, item_id: str, queries: Sequence[Query]) -> list[list[Evidence]]:
         """Evidence per query; an item that is not indexed gives empty lists."""
         probes = await self._probes.of(queries)
-        client, layout = await self._ready()
-        of_item = of_restaurant(self._config, item_id)
-        requests = [self._request(probe, of_item, layout) for probe in probes]
+        client, requests = await self._ready()
         with server_errors(self._config):
             async with asyncio.timeout(self._config.timeout_s):
-                replies = await client.query_batch_points(self._config.collection, requests)
-        return [
-            evidence_of([(p.id, p.score, p.payload or {}) for p in reply.points], probe, self._config)
-            for reply, probe in zip(replies, probes, strict=True)
-        ]
+                found = await self._found(client, requests, item_id, probes)
+        return [evidence_of(hits, probe, self._config) for hits, probe in zip(found, probes, strict=True)]
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -58,16 +52,38 @@ class ServerSearcher:
             client, self._client = self._client, None
             await client.close()
 
-    async def _ready(self) -> tuple[AsyncQdrantClient, Layout]:
-        """The client and the collection's layout, looked up once."""
+    async def _found(
+        self, client: AsyncQdrantClient, requests: Requests, item_id: str, probes: Sequence[Probe]
+    ) -> list[list[Hit]]:
+        """The server's own fusion; a server that never managed the formula is asked for both lists instead."""
+        if self._formula_works is not False:
+            try:
+                found = await self._sent(client, requests.hybrid(item_id, probes))
+            except UnexpectedResponse as exc:
+                if self._formula_works or exc.status_code in _NOT_ABOUT_THE_FORMULA:
+                    raise
+            else:
+                self._formula_works = True
+                return found
+        found = requests.fused(await self._sent(client, requests.separate(item_id, probes)), probes)
+        self._formula_works = False
+        return found
+
+    async def _sent(self, client: AsyncQdrantClient, batch: list[models.QueryRequest]) -> list[list[Hit]]:
+        replies = await client.query_batch_points(self._config.collection, batch)
+        return [[(point.id, point.score, point.payload or {}) for point in reply.points] for reply in replies]
+
+    async def _ready(self) -> tuple[AsyncQdrantClient, Requests]:
+        """The client, and requests that fit the collection: looked up once."""
         async with self._looking:
             if self._client is None:
                 self._client = self._connect(self._config, self._env)
-            if self._layout is None:
-                self._layout = await self._look(self._client)
-            return self._client, self._layout
+            if self._requests is None:
+                layout = await self._layout(self._client)
+                self._requests = Requests(self._config, has_sparse=layout.has_sparse)
+            return self._client, self._requests
 
-    async def _look(self, client: AsyncQdrantClient) -> Layout:
+    async def _layout(self, client: AsyncQdrantClient) -> Layout:
         embedder = await asyncio.to_thread(self._probes.embedder)
         with server_errors(self._config):
             async with asyncio.timeout(self._config.timeout_s):
@@ -75,32 +91,3 @@ class ServerSearcher:
         layout = layout_of(info, self._config)
         require_layout(layout, mark_of(embedder, self._config.whole_reviews), self._config)
         return layout
-
-    def _request(self, probe: Probe, of_item: models.Filter, layout: Layout) -> models.QueryRequest:
-        nearest, fusion = self._recipe(probe, layout.has_sparse)
-        depth = depth_of(probe)
-        prefetches = [models.Prefetch(query=q, using=using, limit=depth, filter=of_item) for q, using in nearest]
-        limit = 2 * probe.query.limit
-        return models.QueryRequest(prefetch=prefetches, query=fusion, limit=limit, with_payload=self._payload)
-
-    def _make_recipe(self, probe: Probe, has_sparse: bool) -> Recipe:
-        """The prefetch queries and the fusion of a probe, built once: they don't depend on the item."""
-        nearest: list[tuple[models.Query, str]] = [(models.NearestQuery(nearest=probe.dense), self._config.dense)]
-        if has_sparse and probe.terms:
-            sparse = models.SparseVector(indices=list(probe.terms), values=list(probe.terms.values()))
-            nearest.append((models.NearestQuery(nearest=sparse), self._config.sparse))
-        if probe.fitted:
-            return nearest, _formula(probe, len(nearest) > 1)
-        return nearest, models.RrfQuery(rrf=models.Rrf(k=RRF_K))
-
-
-def _formula(probe: Probe, has_sparse: bool) -> models.FormulaQuery:
-    """slope * dense + offset + weight * sparse / (sparse + half); defaults stand in for a list that lacks a point."""
-    terms: list[models.Expression] = [models.MultExpression(mult=[probe.slope, "$score[0]"]), probe.offset]
-    defaults: dict[str, float] = {"$score[0]": probe.floor}
-    if has_sparse:
-        under = models.SumExpression(sum=["$score[1]", KEYWORD_HALF])
-        half = models.DivParams(left="$score[1]", right=under, by_zero_default=0.0)
-        terms.append(models.MultExpression(mult=[KEYWORD_WEIGHT, models.DivExpression(div=half)]))
-        defaults["$score[1]"] = 0.0
-    return models.FormulaQuery(formula=models.SumExpression(sum=terms), defaults=defaults)
