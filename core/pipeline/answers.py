@@ -48,9 +48,8 @@ def read_text(text: str, part: str, inputs: Inputs) -> Answer:
     flags = ["uncited"] if rows and not reading.citations else []
     flags += ["unknown_citation"] if reading.unknown else []
     given = rows.values() if part else [rows[label] for label in reading.cited]
-    return Answer(
-        reading.text, tuple({(row.review_id, row.text): row for row in given}.values()), reading.citations, tuple(flags)
-    )
+    evidence = {(row.review_id, row.text): row for row in given}
+    return Answer(reading.text, tuple(evidence.values()), reading.citations, tuple(flags))
 
 
 def read_batch(text: str, parts: Sequence[Part], inputs: Inputs) -> dict[str, Answer]:

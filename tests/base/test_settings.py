@@ -88,7 +88,7 @@ def test_every_setting_is_documented_and_described(tmp_path: Path) -> None:
 
 
 def test_a_variable_may_name_the_configuration(tmp_path: Path) -> None:
-    """BRIGADE_CONFIG, also in `.env`, chooses the file; one named by hand is stronger, and the source says which it was."""
+    """BRIGADE_CONFIG, also in `.env`, chooses the file; one named by hand is stronger, and the source says so."""
     one, two, dotenv = tmp_path / "one.toml", tmp_path / "two.toml", tmp_path / ".env"
     one.write_text("llm_limit = 1", encoding="utf-8")
     two.write_text("llm_limit = 2", encoding="utf-8")
