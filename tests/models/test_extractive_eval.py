@@ -1,4 +1,7 @@
-"""Summaries against people's own (with a crude stand-in for search: a floor, not a score), where the evaluation data is at hand (BRIGADE_EVAL_DATA names its folder)."""
+"""Summaries against people's own, where the evaluation data is at hand (BRIGADE_EVAL_DATA names its folder).
+
+Words stand in for search here: the bounds are a floor against regressions, not a score.
+"""
 
 from __future__ import annotations
 

@@ -24,7 +24,8 @@ _MACHINE = words(
     summarise summarizing summarising summarized summarised summaries passphrase credentials json html markdown
     backdoor payload exfiltrate decode encoded admin administrator overridden directive directives guideline
     guidelines compliance ai robot automated generator pipeline blurb authorise
-    authorised authorize authorized overrides disregard pretend hereby henceforth sentiment citation citations
+    authorised authorize authorized overrides disregard pretend hereby henceforth headline digest writeup
+    compiles compiling supersedes superseded paragraph wording sentiment citation citations
     evidence"""
 )
 # Only a text with one of these is worth the long look below.
@@ -84,6 +85,7 @@ _TO_A_MODEL_KO = _any(
     r"하세요|하라|해라|덧붙)",
     r"비밀\s*번호|암호|관리자|개발자|역할극|(?:너|네)의?\s*(?:임무|역할|목표)",
     r"(?:지금|이제)부터\s*(?:너|넌|당신|모든|답|요약|반드시|무조건|오직)|너는\s|당신은|사용자|독자(?:에게|들|는|께)",
+    r"소개글|문구[를로]|단어[를로는]|라고\s*했다고|쓰면\s*(?:됩|된)|사용하도록|무효",
     r"카나리|토큰|디버그|데이터\s*(?:끝|종료|블록)",
     rf"(?:작성|기록|언급|포함|반복|번역|실행|클릭|접속|복사|삭제|공개|누설|인용)\s*{_DO_KO}",
     r"리뷰[는들]?\s*(?:은\s*)?(?:모두|전부|다)\s*(?:가짜|거짓|조작)",
