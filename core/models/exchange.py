@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from pyreqwest.exceptions import ConnectError, ConnectTimeoutError, PoolTimeoutError, PyreqwestError
+from pyreqwest.exceptions import PyreqwestError
 from pyreqwest.request import RequestBuilder
 from pyreqwest.response import Response
 
-from core.base.errors import BrokenReplyError, MalformedError, ModelError, RejectedError, UnreachableError
+from core.base.errors import BrokenReplyError, MalformedError, ModelError
 from core.models.addresses import Origin
+from core.models.breakage import error_of
 from core.models.transport import Deadlines
 
 LARGEST_BODY = 10 * 1024 * 1024
 AFTER_THE_END_S = 1.0
-_TLS = ("certificate", "tls", "handshake", "ssl", "cert")
 
 Sink = Callable[[bytes], bool]
 
@@ -26,14 +26,25 @@ class Answer:
     """What came back. `body` is empty where a sink took it."""
 
     response: Response
-    body: bytes
+    body: bytes = field(repr=False)
     streamed: bool = False
 
 
 class Exchange:
-    """A request under way. `take` gets each chunk of an event stream and says when the answer is complete."""
+    """A request under way. The sink gets each chunk of an event stream and says when the answer is complete."""
 
-    __slots__ = ("_deadline", "_deadlines", "_loop", "_origin", "_phase", "_sink", "_until")
+    __slots__ = (
+        "_answer",
+        "_cancels",
+        "_deadline",
+        "_deadlines",
+        "_loop",
+        "_origin",
+        "_phase",
+        "_sink",
+        "_task",
+        "_until",
+    )
 
     def __init__(self, origin: Origin, deadlines: Deadlines, total: float, sink: Sink | None = None) -> None:
         self._origin = origin
@@ -42,91 +53,85 @@ class Exchange:
         self._until = self._loop.time() + total
         self._sink = sink
         self._phase = "begin to answer"
-        self._deadline: asyncio.Timeout
+        self._answer: Answer | None = None
+        self._task = asyncio.current_task()
+        self._cancels = self._task.cancelling() if self._task else 0
+        self._deadline = asyncio.timeout_at(self._in(deadlines.first_byte))
 
     async def run(self, request: RequestBuilder) -> Answer:
         """Send and read. Raises UnreachableError, RejectedError (TLS), BrokenReplyError and MalformedError (size)."""
+        failure: ModelError | None = None
         try:
-            self._deadline = asyncio.timeout_at(self._in(self._deadlines.first_byte))
-            async with self._deadline, request.build_streamed() as response:
-                return await self._read(response)
-        except PyreqwestError as exc:
-            raise error_of(exc, self._origin) from None
-        except TimeoutError:
-            msg = f"{self._origin.host} did not {self._phase} in time; whether the call is billed is unknown."
-            raise BrokenReplyError(msg) from None
+            async with self._deadline:
+                async with request.build_streamed() as response:
+                    self._answer = await self._read(response)
+                self._heed()
+        except (PyreqwestError, TimeoutError) as exc:
+            failure = self._error(exc)
+        if self._answer is None:
+            # Raised here, not above, so that no report that follows the chain shows what the library knew.
+            raise failure or MalformedError(f"{self._origin.host} gave no answer.")
+        return self._answer
+
+    def _error(self, exc: PyreqwestError | TimeoutError) -> ModelError:
+        if isinstance(exc, PyreqwestError):
+            return error_of(exc, self._origin)
+        msg = f"{self._origin.host} did not {self._phase} in time; whether the call is billed is unknown."
+        return BrokenReplyError(msg)
 
     def _in(self, seconds: float | None) -> float:
         return self._until if seconds is None else min(self._until, self._loop.time() + seconds)
 
-    async def _read(self, response: Response) -> Answer:
-        self._phase = "finish its answer"
+    def _heed(self) -> None:
+        """Obey a cancellation, also our own deadline's: pyreqwest swallows it when its result comes at that moment."""
+        if self._task and self._task.cancelling() > self._cancels:
+            raise asyncio.CancelledError
+
+    def _go_on(self) -> None:
+        """Something came: the next gap begins."""
+        self._heed()
         self._deadline.reschedule(self._in(self._deadlines.idle))
+
+    async def _read(self, response: Response) -> Answer:
+        self._go_on()
+        self._phase = "finish its answer"
         if self._sink and response.status == 200 and "event-stream" in (response.get_header("content-type") or ""):
-            await self._pour(response, self._sink)
-            return Answer(response, b"", streamed=True)
+            return await self._pour(response, self._sink)
         length = response.get_header("content-length")
         if length is None or not length.isdecimal():
             return Answer(response, await self._collect(response))
-        if int(length) > LARGEST_BODY:
-            raise _too_large(self._origin)
-        return Answer(response, bytes(await response.bytes()))
+        self._limit(int(length))
+        body = bytes(await response.bytes())
+        self._heed()
+        return Answer(response, body)
 
-    async def _pour(self, response: Response, sink: Sink) -> None:
-        reader, size = response.body_reader, 0
-        while (chunk := await reader.read_chunk()) is not None:
-            self._deadline.reschedule(self._in(self._deadlines.idle))
+    async def _pour(self, response: Response, sink: Sink) -> Answer:
+        size = 0
+        while (chunk := await response.body_reader.read_chunk()) is not None:
+            self._go_on()
             size += len(chunk)
-            if size > LARGEST_BODY:
-                raise _too_large(self._origin)
+            self._limit(size)
             if sink(bytes(chunk)):
-                return await self._drain(response)
-        return None
+                self._answer = Answer(response, b"", streamed=True)
+                await self._drain(response)
+                break
+        return Answer(response, b"", streamed=True)
 
     async def _drain(self, response: Response) -> None:
-        """Read what follows a complete answer, so that the connection serves the next call; no matter what it is."""
-        self._deadline.reschedule(None)
-        try:
-            async with asyncio.timeout(AFTER_THE_END_S):
-                while await response.body_reader.read_chunk() is not None:
-                    pass
-        except (TimeoutError, PyreqwestError):
-            return
+        """Read what follows a complete answer, for a moment, so that the connection can serve the next call."""
+        self._deadline.reschedule(self._loop.time() + AFTER_THE_END_S)
+        while await response.body_reader.read_chunk() is not None:
+            self._heed()
 
     async def _collect(self, response: Response) -> bytes:
         body = bytearray()
         while (chunk := await response.body_reader.read_chunk()) is not None:
-            self._deadline.reschedule(self._in(self._deadlines.idle))
+            self._go_on()
             body += chunk
-            if len(body) > LARGEST_BODY:
-                raise _too_large(self._origin)
+            self._limit(len(body))
         return bytes(body)
 
-
-def _too_large(origin: Origin) -> MalformedError:
-    return MalformedError(f"{origin.host} answered with more than {LARGEST_BODY >> 20} MB: the call was aborted.")
-
-
-def error_of(exc: PyreqwestError, origin: Origin) -> ModelError:
-    """The error of the tree for a failed connection, without the library's text: it may hold a URL with a key."""
-    causes = _causes(exc)
-    if isinstance(exc, ConnectError) and any(word in causes for word in _TLS):
-        msg = f"TLS with {origin.host}:{origin.port} failed: {_tls_reason(causes)}. Check its certificate and the url."
-        return RejectedError(msg, sent=False)
-    if isinstance(exc, (ConnectError, ConnectTimeoutError)):
-        return UnreachableError(f"Nobody answers at {origin}. Is the server running, and the url right?")
-    if isinstance(exc, PoolTimeoutError):
-        return UnreachableError(f"Every connection to {origin} is busy: lower the limit or raise max_connections.")
-    return BrokenReplyError(
-        f"The connection to {origin.host} broke before its answer was complete ({type(exc).__name__})."
-    )
-
-
-def _causes(exc: PyreqwestError) -> str:
-    details = getattr(exc, "details", None) or {}
-    return " ".join([exc.message, *(cause["message"] for cause in details.get("causes") or [])]).lower()
-
-
-def _tls_reason(causes: str) -> str:
-    known = ("expired", "not valid for name", "unknownissuer", "unknown issuer", "self-signed", "revoked", "handshake")
-    return next((reason for reason in known if reason in causes), "the certificate is not trusted")
+    def _limit(self, size: int) -> None:
+        if size > LARGEST_BODY:
+            msg = f"{self._origin.host} answered with more than {LARGEST_BODY >> 20} MB: the call was aborted."
+            raise MalformedError(msg)

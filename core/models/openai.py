@@ -54,12 +54,35 @@ class OpenAIModel:
 
     async def complete(self, request: ModelRequest) -> ModelReply:
         """One request, one answer; every failure is a ModelError."""
-        body = _encode(self._payload(request))
+        try:
+            return await self._complete(request)
+        except ModelError as error:
+            if self._authorization:
+                error.args = (self._authorization.hide(str(error)),)
+            raise
+
+    async def _complete(self, request: ModelRequest) -> ModelReply:
+        body = _encode(self.payload(request))
         streamed = StreamedAnswer(request, self._clock) if request.stream else None
         answer = await self._send("POST", self._calls, body, request.timeout, streamed)
         if answer.streamed and streamed:
             return streamed.reply()
         return parse_reply(answer.body, request)
+
+    def payload(self, request: ModelRequest) -> dict[str, Any]:
+        """The body of a call, before it is encoded."""
+        payload: dict[str, Any] = {"model": request.model, "messages": request.messages}
+        # OpenAI's own API knows max_tokens by another name, and its reasoning models take no temperature.
+        payload["max_completion_tokens" if self._strict else "max_tokens"] = request.max_tokens
+        if not (self._strict and _REASONING.match(request.model)):
+            payload["temperature"] = request.temperature
+        if request.stop:
+            payload["stop"] = request.stop
+        if request.json:
+            payload["response_format"] = {"type": "json_object"}
+        if request.stream:
+            payload |= {"stream": True, "stream_options": {"include_usage": True}}
+        return payload
 
     async def models(self) -> list[str]:
         """The names the server lists at /models; a ModelError where it does not."""
@@ -98,29 +121,14 @@ class OpenAIModel:
         response = answer.response
         if response.status == 200:
             return answer
-        secrets = [self._authorization.reveal().partition(" ")[2]] if self._authorization else []
         raise error_of_status(
             response.status,
             response.get_header,
             answer.body,
             host=self._origin.host,
             now=self._clock.wall(),
-            secrets=secrets,
+            secret=self._authorization,
         )
-
-    def _payload(self, request: ModelRequest) -> dict[str, Any]:
-        payload: dict[str, Any] = {"model": request.model, "messages": request.messages}
-        # OpenAI's own API knows max_tokens by another name, and its reasoning models take no temperature.
-        payload["max_completion_tokens" if self._strict else "max_tokens"] = request.max_tokens
-        if not (self._strict and _REASONING.match(request.model)):
-            payload["temperature"] = request.temperature
-        if request.stop:
-            payload["stop"] = request.stop
-        if request.json:
-            payload["response_format"] = {"type": "json_object"}
-        if request.stream:
-            payload |= {"stream": True, "stream_options": {"include_usage": True}}
-        return payload
 
 
 def _authorization(url: Url, api_key: str | None) -> Secret | None:

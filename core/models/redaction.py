@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 
 LONGEST = 300
 HIDDEN = "[redacted]"
@@ -17,11 +16,9 @@ _KEY = re.compile(r"\b(?:sk|rpa|hf|gsk|xai|pk|key|AIza)[-_][A-Za-z0-9_*.-]{6,}|\
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
 
-def redact(text: str, secrets: Iterable[str] = ()) -> str:
-    """The text without the given secrets and anything that looks like one, on one line, cut to 300 characters."""
-    for secret in secrets:
-        if secret:
-            text = text.replace(secret, HIDDEN)
+def redact(text: str, secret: Secret | None = None) -> str:
+    """The text without the secret and anything that looks like one, on one line, cut to 300 characters."""
+    text = secret.hide(text) if secret else text
     text = _CONTROL.sub(" ", text[: LONGEST * 8])
     text = _USER_INFO.sub(f"{HIDDEN}@", text)
     text = _NAMED.sub(rf"\1\2{HIDDEN}", text)
@@ -39,6 +36,10 @@ class Secret:
 
     def __repr__(self) -> str:
         return HIDDEN
+
+    def hide(self, text: str) -> str:
+        """The text with the value's last word (what follows `Bearer`) replaced."""
+        return text.replace(self._value.rpartition(" ")[2], HIDDEN)
 
     def reveal(self) -> str:
         """The value itself, for the request and nothing else."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from contextlib import suppress
 from typing import Any
 
 import orjson
@@ -18,19 +19,19 @@ _CUT = frozenset({"length", "max_tokens", "max_output_tokens"})
 
 
 def parse_json(body: bytes) -> Any:
-    """The body as JSON; NaN and Infinity, which are not JSON, are read as None. MalformedError otherwise."""
-    try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return _leniently(body)
+    """The body as JSON; NaN and Infinity, which are not JSON, are read as None. MalformedError otherwise.
+
+    The decoder's own error holds the whole body: it is not chained.
+    """
+    for read in (orjson.loads, _leniently):
+        with suppress(ValueError, RecursionError):
+            return read(body)
+    msg = f"The answer is not JSON: it begins with {redact(body[:2400].decode('utf-8', 'replace'))!r}."
+    raise MalformedError(msg, status=200)
 
 
 def _leniently(body: bytes) -> Any:
-    try:
-        return json.loads(body, parse_constant=lambda _: None)
-    except (ValueError, RecursionError):
-        msg = f"The answer is not JSON: it begins with {redact(body[:80].decode('utf-8', 'replace'))!r}."
-        raise MalformedError(msg, status=200) from None
+    return json.loads(body, parse_constant=lambda _: None)
 
 
 def parse_reply(body: bytes, request: ModelRequest) -> ModelReply:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from typing import Any
 
 import orjson
@@ -16,7 +15,7 @@ from core.base.errors import (
     RejectedError,
     ServerFaultError,
 )
-from core.models.redaction import redact
+from core.models.redaction import Secret, redact
 from core.models.retry_after import Header, retry_after
 
 _SPENT_CODES = frozenset(
@@ -39,12 +38,12 @@ _WAYS_OUT = {
 
 
 def error_of_status(
-    status: int, header: Header, body: bytes, *, host: str, now: float, secrets: Iterable[str] = ()
+    status: int, header: Header, body: bytes, *, host: str, now: float, secret: Secret | None = None
 ) -> ModelError:
     """The error for a status. `now` is wall seconds, for a Retry-After that is a date."""
     text = body.decode("utf-8", "replace")
     code, message = _told(body, text)
-    said = f"{host} answered {status}: {redact(message, secrets) or 'nothing more'}"
+    said = f"{host} answered {status}: {redact(message, secret) or 'nothing more'}"
     if status == 429:
         return _too_many(code, message, said, retry_after(header, text, now))
     if status in {408, 409, 425} or status >= 500:
