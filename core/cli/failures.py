@@ -20,7 +20,6 @@ def guarded(args: argparse.Namespace) -> int:
     keep_logs(args)
     try:
         code: int = args.run_command(args)
-        streams.flush()
     except BrokenPipeError:  # `... | head`: the reader has what it wanted
         streams.abandon()
         return codes.OK
@@ -33,6 +32,15 @@ def guarded(args: argparse.Namespace) -> int:
         return error.exit_code
     except Exception as error:  # noqa: BLE001 - the last place before the operator
         return _unexpected(args, error)
+    return _delivered(code)
+
+
+def _delivered(code: int) -> int:
+    """The command's own code, also when nobody waited for its last lines."""
+    try:
+        streams.flush()
+    except BrokenPipeError:
+        streams.abandon()
     return code
 
 

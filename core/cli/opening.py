@@ -18,11 +18,11 @@ DRAIN_S = 30.0
 
 def settings_of(args: argparse.Namespace, *, only: tuple[str, ...] | None = None) -> Settings:
     """The settings with the command line as the strongest layer; `only` names the arguments that are settings."""
-    from core.base.settings import CONFIG, load_settings
+    from core.base.settings import load_settings
 
     given = vars(args)
     cli: Mapping[str, Any] = given if only is None else {name: given.get(name) for name in only}
-    return load_settings(config=given.get("config") or CONFIG, env=os.environ, cli=cli)
+    return load_settings(config=given.get("config"), env=os.environ, cli=cli)
 
 
 @contextmanager

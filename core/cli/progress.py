@@ -7,7 +7,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Protocol
 
-from core.cli.output import note
+from core.cli.output import harmless, note
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -98,12 +98,12 @@ class Live:
     def tell(self, done: float, total: float, text: str) -> None:
         """Redraw the line."""
         progress, task = self._begin()
-        progress.update(task, completed=done, total=total or 1, said=text)
+        progress.update(task, completed=done, total=total or 1, said=harmless(text))
 
     def say(self, text: str) -> None:
         """A line that stays, above the live one."""
         progress, _ = self._begin()
-        progress.console.print(text, soft_wrap=True)
+        progress.console.print(harmless(text, keep_lines=True), soft_wrap=True)
 
     def close(self) -> None:
         """Clear the line."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.base.errors import UsageError
 from core.cli import codes, options, sentences
+from core.cli.failures import complain
 from core.cli.opening import opened, reading, settings_of, who
 from core.cli.output import note, print_json, print_text
 from core.cli.progress import Meter, meter
@@ -42,6 +43,9 @@ def register(commands: options.Commands) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Start, watch, report."""
+    if args.dry_run and args.resume:
+        msg = "--dry-run and --resume do not go together; `show RUN` says what is left of a run."
+        raise UsageError(msg)
     with Stop() as stop, opened(with_connections(args)) as service:
         if args.dry_run:
             return dry_run(args, service)
@@ -74,6 +78,8 @@ def begin(args: argparse.Namespace, service: Service, show: Meter) -> str:
     if args.resume:
         return resume(args, service)
     samples(service, args.workload, show)
+    if service.settings.endpoint_for(service.settings.model).kind == "practice":
+        note(args, "The practice server answers: its speed is simulated and its prices are charged to nobody.")
     return service.start(args.workload, args.items, who=who(), stage_models=dict(args.model))
 
 
@@ -98,9 +104,6 @@ def resume(args: argparse.Namespace, service: Service) -> str:
 
 def dry_run(args: argparse.Namespace, service: Service) -> int:
     """Check and forecast."""
-    if args.resume:
-        msg = "--dry-run and --resume do not go together; `show RUN` says what is left of a run."
-        raise UsageError(msg)
     told = service.dry_run(args.workload, args.items, stage_models=dict(args.model))
     if args.json:
         print_json(told)
@@ -116,12 +119,15 @@ def report(args: argparse.Namespace, service: Service, ended: RunView) -> int:
         print_json(figures)
     else:
         print_text(sentences.ending(ended, figures))
-    if ended.reason:
-        note(args, f"brigade: {ended.reason}")
+    code = codes.of_run(ended)
+    if ended.reason and code == codes.FAILED:
+        complain(ended.reason)
+    elif ended.reason:
+        note(args, ended.reason)
     failures(args, service, ended)
     if ended.pending and ended.status.value != "cancelled":
         note(args, f"resume with: {sentences.resume_line(args, ended.id)}")
-    return codes.of_run(ended)
+    return code
 
 
 def failures(args: argparse.Namespace, service: Service, ended: RunView) -> None:

@@ -8,11 +8,15 @@ import os
 import socket
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from core.base.errors import UsageError
 from core.cli import options
 from core.cli.opening import settings_of
 from core.cli.output import note
+
+if TYPE_CHECKING:
+    from core.base.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
 HOST = "127.0.0.1"
@@ -33,17 +37,27 @@ def register(commands: options.Commands) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Become the dashboard's process."""
+    from core.base.settings import with_dotenv
+
     settings = settings_of(args, only=("db",))
     port = free_port(args.port)
     if port != args.port and args.port:
         note(args, f"Port {args.port} is taken; using {port}.")
     note(args, f"The dashboard is at http://{HOST}:{port}")
-    os.environ["BRIGADE_DB"] = str(settings.db.absolute())
-    if args.config is not None:
-        os.environ["BRIGADE_CONFIG"] = str(args.config.absolute())
+    os.environ.update(with_dotenv(os.environ))  # .env is looked for here, not where streamlit will run
+    os.environ.update(places(settings, args.config))
     os.chdir(ROOT)  # streamlit reads .streamlit/config.toml from there
     command = [sys.executable, "-m", "streamlit", "run", "app.py", *streamlit_options(args, port)]
     os.execv(sys.executable, command)  # noqa: S606 - our own arguments, no shell
+
+
+def places(settings: Settings, config: Path | None) -> dict[str, str]:
+    """The variables of all paths that this start speaks of, which hold in another directory too."""
+    given = {"BRIGADE_DB": settings.db, "BRIGADE_SEARCH_PATH": settings.search.path}
+    given |= {"BRIGADE_WORKLOADS": settings.workloads}
+    if config is not None:
+        given["BRIGADE_CONFIG"] = config
+    return {name: str(path.absolute()) for name, path in given.items()}
 
 
 def streamlit_options(args: argparse.Namespace, port: int) -> list[str]:

@@ -93,11 +93,22 @@ def imported(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Ended]:
     return home, Core(home / "b.db")("import", file, "--json")
 
 
+def copied(imported: tuple[Path, Ended], folder: Path) -> Core:
+    """The command line on a copy of the imported database, without the space it reserves for a full disk."""
+    shutil.copytree(imported[0], folder / "db", ignore=shutil.ignore_patterns("*.ballast"))
+    return Core(folder / "db" / "b.db")
+
+
 @pytest.fixture
 def core(imported: tuple[Path, Ended], tmp_path: Path) -> Core:
     """The command line on a copy of the imported database."""
-    shutil.copytree(imported[0], tmp_path / "db")
-    return Core(tmp_path / "db" / "b.db")
+    return copied(imported, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def shared(imported: tuple[Path, Ended], tmp_path_factory: pytest.TempPathFactory) -> Core:
+    """The same for tests of a module that leave it as it is."""
+    return copied(imported, tmp_path_factory.mktemp("shared"))
 
 
 @pytest.fixture

@@ -44,10 +44,10 @@ class _Chat(BaseHTTPRequestHandler):
     server: ModelServer
     protocol_version = "HTTP/1.1"
 
-    def do_GET(self) -> None:  # noqa: N802 - the name that http.server calls
+    def do_GET(self) -> None:
         self._answer(200, {"data": [{"id": "test-model"}]})
 
-    def do_POST(self) -> None:  # noqa: N802
+    def do_POST(self) -> None:
         prompt = self.rfile.read(int(self.headers["content-length"])).decode()
         with self.server.count:
             self.server.calls += 1
