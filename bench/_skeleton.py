@@ -12,9 +12,12 @@ from dataclasses import dataclass, field
 
 import httpx
 
+from core.base.records import Message
+
 CHUNK = 200
 ASPECTS = ("service", "price", "food")
 Search = Callable[[str], Awaitable[list[str]]]
+Prompts = Callable[[str, list[str]], tuple[Message, ...]]
 
 
 @dataclass
@@ -47,12 +50,12 @@ class Skeleton:
             self.figures.calls += 1
             return await self._search_one(f"{item}/{aspect}")
 
-    async def _ask(self, prompt: str, max_tokens: int) -> str:
+    async def _ask(self, messages: tuple[Message, ...], max_tokens: int) -> str:
         async with self._asking:
             self.figures.calls += 1
             body = {
                 "model": self._model,
-                "messages": [{"role": "user", "content": prompt}],
+                "messages": [{"role": m.role, "content": m.content} for m in messages],
                 "max_tokens": max_tokens,
                 "temperature": 0,
             }
@@ -60,24 +63,25 @@ class Skeleton:
             reply.raise_for_status()
             return str(reply.json()["choices"][0]["message"]["content"])
 
-    async def run(self, items: Sequence[str], prompt: Callable[[list[str]], str]) -> Figures:
-        """All restaurants, chunk by chunk, stage by stage."""
+    async def run(self, items: Sequence[str], prompts: Prompts) -> Figures:
+        """All restaurants, chunk by chunk, stage by stage. `prompts` gives the messages of an aspect or the total."""
         began, cpu = time.monotonic(), time.process_time()
         for start in range(0, len(items), CHUNK):
-            await self._chunk(items[start : start + CHUNK], prompt, began)
+            await self._chunk(items[start : start + CHUNK], prompts, began)
         self.figures.wall_s = time.monotonic() - began
         self.figures.cpu_s = time.process_time() - cpu
         await self._client.aclose()
         return self.figures
 
-    async def _chunk(self, items: Sequence[str], prompt: Callable[[list[str]], str], began: float) -> None:
+    async def _chunk(self, items: Sequence[str], prompts: Prompts, began: float) -> None:
         pairs = [(item, aspect) for item in items for aspect in ASPECTS]
         found = await asyncio.gather(*(self._search(*pair) for pair in pairs))
-        summaries = await asyncio.gather(*(self._ask(prompt(rows), 160) for rows in found))
+        asked = (prompts(aspect, rows) for (_, aspect), rows in zip(pairs, found, strict=True))
+        summaries = await asyncio.gather(*(self._ask(messages, 160) for messages in asked))
         by_item = [summaries[n : n + len(ASPECTS)] for n in range(0, len(summaries), len(ASPECTS))]
 
-        async def total(parts: list[str]) -> None:
-            await self._ask(prompt(parts), 256)
+        async def total(texts: list[str]) -> None:
+            await self._ask(prompts("", texts), 256)
             self.figures.finished.append(time.monotonic() - began)
 
-        await asyncio.gather(*(total(parts) for parts in by_item))
+        await asyncio.gather(*(total(texts) for texts in by_item))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.base.allocation import Allocation
-from core.base.records import Evidence, Item, Model, Query
+from core.base.records import Evidence, Item, Message, Model, NodeResult, Query
 from core.base.workload import Stage
 from core.base.workload_files import load_workload
 from core.models import HttpTransport, OpenAIModel
@@ -20,6 +20,8 @@ from core.pipeline.context import Route, Unpriced
 from core.pipeline.control import Commands
 from core.pipeline.driver import Order, RunDriver
 from core.pipeline.engine import Engine
+from core.pipeline.plan import expand
+from core.pipeline.prompts import Inputs, render
 from core.store import Store
 
 ROOT = Path(__file__).parents[1]
@@ -33,10 +35,27 @@ def sentence(rng: random.Random) -> str:
     return f"{rng.choice(SUBJECTS)} {rng.choice(VERDICTS)} on visit {rng.randrange(90)}."
 
 
-def prompt(rows: list[str]) -> str:
-    """The skeleton's prompt: the same evidence block as the engine's, so that the server has the same work."""
-    lines = "\n".join(f"[{n}] (r{n}) {row}" for n, row in enumerate(rows, 1))
-    return f'Summarise the reviews.\n<data id="bench" kind="evidence" part="any">\n{lines}\n</data id="bench">'
+class SamePrompts:
+    """The prompts that the engine sends, for the skeleton: both give the server the same work."""
+
+    def __init__(self) -> None:
+        self._workload = load_workload(WORKLOAD)
+        self._item = Item("r", "Restaurant r000001")
+        nodes = expand(self._workload, self._item).nodes
+        self._nodes = {node.parts[0].id if node.parts else "": node for node in nodes if node.stage.kind == "llm"}
+
+    def __call__(self, part: str, texts: list[str]) -> tuple[Message, ...]:
+        """The messages for an aspect's sentences, or for the aspects' summaries ('')."""
+        inputs = self._evidence(part, texts) if part else self._summaries(texts)
+        return render(self._workload, self._nodes[part], self._item, inputs, fence="bench")
+
+    def _evidence(self, part: str, texts: list[str]) -> Inputs:
+        return Inputs({part: tuple(Evidence(f"r{n}", text, 1.0) for n, text in enumerate(texts))}, {})
+
+    def _summaries(self, texts: list[str]) -> Inputs:
+        parts = [part for part in self._nodes if part]
+        told = {p: NodeResult("", "r", "aspect_summary", p, t) for p, t in zip(parts, texts, strict=True)}
+        return Inputs({}, {"aspect_summary": told})
 
 
 class PacedSearcher:

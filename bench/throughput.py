@@ -13,7 +13,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from bench._skeleton import Skeleton
-from bench._world import PacedSearcher, prompt, run_engine
+from bench._world import PacedSearcher, SamePrompts, run_engine
 from core.practice import PracticeProcess
 from core.runtime import loop_factory
 
@@ -22,13 +22,13 @@ ITEMS, SEARCH, LLM = 1500, 8, 64
 
 async def main() -> None:
     """Ours, then the skeleton, on the same server."""
-    server = PracticeProcess("zero")
+    server = PracticeProcess("zero", answers="brief")
     try:
         await run_engine(server.url, 100, search_limit=SEARCH, llm_limit=LLM, search_s=0.0)
         ours = await run_engine(server.url, ITEMS, search_limit=SEARCH, llm_limit=LLM, search_s=0.0)
         search = PacedSearcher(0.0).plain
         plain = Skeleton(server.url, "practice-small", search, search_limit=SEARCH, llm_limit=LLM)
-        theirs = await plain.run([f"r{n}" for n in range(ITEMS // 5)], prompt)
+        theirs = await plain.run([f"r{n}" for n in range(ITEMS // 5)], SamePrompts())
     finally:
         server.stop()
     rate, base = ours.calls / ours.wall_s, theirs.calls / theirs.wall_s

@@ -7,7 +7,6 @@ import concurrent.futures
 import os
 import secrets
 import socket
-import threading
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -16,7 +15,7 @@ from typing import Any
 
 from core.base.allocation import Allocation, allocation
 from core.base.errors import RunError
-from core.base.records import ItemStatus, RunStatus, Searcher
+from core.base.records import ItemStatus, Query, RunStatus, Searcher
 from core.base.settings import Settings
 from core.base.views import RunView
 from core.base.workload import Stage, Workload
@@ -48,9 +47,9 @@ class Launch:
 
 @dataclass(slots=True)
 class Live:
-    """A run that this process owns."""
+    """A run that this process owns; `future` ends with it."""
 
-    future: concurrent.futures.Future[RunView]
+    future: concurrent.futures.Future[RunView] = field(default_factory=concurrent.futures.Future)
     driver: RunDriver | None = None
 
 
@@ -64,7 +63,6 @@ class Launcher:
         self._env = env
         self._practice = PracticeServers()
         self._live: dict[str, Live] = {}
-        self._lock = threading.Lock()
         self._owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
 
     def __repr__(self) -> str:
@@ -126,9 +124,8 @@ class Launcher:
     def _begin(self, run_id: str, launch: Launch, *, resumed: bool) -> None:
         """Start the run's task and wait until its preflight is through; its error is the caller's."""
         ready: concurrent.futures.Future[None] = concurrent.futures.Future()
-        with self._lock:
-            live = Live(self._runtime.submit(self._run(run_id, launch, ready, resumed=resumed)))
-            self._live[run_id] = live
+        live = self._live[run_id] = Live()
+        live.future = self._runtime.submit(self._run(run_id, launch, ready, resumed=resumed))
         live.future.add_done_callback(lambda done: _pass_on(done, ready))
         try:
             ready.result()
@@ -156,8 +153,14 @@ class Launcher:
             return await driver.drive(lambda: _set(ready))
 
     async def _searcher(self, connections: Connections, workload: Workload) -> Searcher | None:
-        needs = any(stage.kind == "search" for stage in workload.stages)
-        return await connections.searcher() if needs else None
+        """A searcher that has answered once where the workload searches: loading the embedder is not the first item's
+        latency."""
+        queries = workload_queries(workload)
+        if not any(stage.kind == "search" for stage in workload.stages):
+            return None
+        searcher = await connections.searcher()
+        await searcher.search("", queries)
+        return searcher
 
     async def _allocations(self, connections: Connections, launch: Launch) -> Allocations:
         """Resolve every model stage and make its models ready; '' becomes what the server offers."""
@@ -235,6 +238,11 @@ class Launcher:
         concurrent.futures.wait([live.future for live in self._live.values()], timeout_s)
         self._runtime.close()
         self._practice.close()
+
+
+def workload_queries(workload: Workload) -> tuple[Query, ...]:
+    """The queries that the workload's file fixes."""
+    return tuple(part.query for kind in workload.parts.values() for part in kind.values if part.query)
 
 
 def given_connections(settings: Settings) -> dict[str, str]:

@@ -25,6 +25,7 @@ class Writing:
         self.item = item
         self.node = node
         self.allocation: Allocation = context.allocate(node.stage)
+        self._share = 1.0
         self._evidence = self._found(results)
         self._written = {s: results.get(s, {}) for s in node.stage.after if context.workload.stage(s).kind == "llm"}
 
@@ -45,12 +46,13 @@ class Writing:
         )
 
     def messages(self, share: float) -> tuple[Message, ...]:
-        """The prompt with that share of the evidence, fenced anew."""
+        """The prompt with that share of the evidence, fenced anew; the answer is read with the same share."""
+        self._share = share
         return render(
             self.context.workload,
             self.node,
             self.item,
-            self._inputs(share),
+            self._inputs(),
             fence=secrets.token_hex(4),
             max_tokens=self.allocation.max_tokens,
         )
@@ -83,14 +85,14 @@ class Writing:
 
     def _answers(self, reply: ModelReply) -> Mapping[str, Answer]:
         """What the reply says for each part ('' for a node that is once per item)."""
-        parts, inputs = self.node.parts, self._inputs(1.0)
+        parts, inputs = self.node.parts, self._inputs()
         if len(parts) > 1:
             return read_batch(reply.text, parts, inputs)
         part = parts[0].id if parts else ""
         return {part: read_text(reply.text, part, inputs)}
 
-    def _inputs(self, share: float) -> Inputs:
-        return Inputs({part: _best(rows, share) for part, rows in self._evidence.items()}, self._written)
+    def _inputs(self) -> Inputs:
+        return Inputs({part: _best(rows, self._share) for part, rows in self._evidence.items()}, self._written)
 
     def _found(self, results: Results) -> dict[str, tuple[Evidence, ...]]:
         """The evidence that search stages found for the node's parts, of all parts for a once-per-item node."""

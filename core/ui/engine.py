@@ -7,10 +7,12 @@ page keeps the service, editing the core closes it and opens the next.
 
 from __future__ import annotations
 
+import atexit
 import hashlib
 import logging
 import os
-from dataclasses import dataclass
+import threading
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,18 +34,21 @@ class Opened:
 
     service: Service
     samples: SampleImport
+    _closed: threading.Event = field(default_factory=threading.Event)
 
     def close(self) -> None:
-        """Let the runs of this process drain and close everything."""
-        self.service.close()
+        """Let the runs of this process drain and close everything, once."""
+        if not self._closed.is_set():
+            self._closed.set()
+            self.service.close()
 
 
 def open_service() -> Service:
     """Open the service with the settings of this process."""
-    from core.base.settings import load_settings
+    from core.base.settings import load_settings, with_dotenv
     from core.service import Service
 
-    return Service.open(load_settings(env=os.environ, cli={}))
+    return Service.open(load_settings(env=os.environ, cli={}), with_dotenv(os.environ))
 
 
 def opened() -> Opened:
@@ -55,7 +60,18 @@ def opened() -> Opened:
 def _opened(code: str) -> Opened:
     log.info("opening the service for the core %s", code[:12])
     service = open_service()
-    return Opened(service, SampleImport(service))
+    opened = Opened(service, SampleImport(service))
+    _close_at_exit(opened)
+    return opened
+
+
+def _close_at_exit(opened: Opened) -> None:
+    """Drain when the server is asked to end, so that its runs are `interrupted` rather than found crashed.
+
+    `atexit` would be too late: by then thread pools take no work, and draining needs them.
+    """
+    register = getattr(threading, "_register_atexit", atexit.register)
+    register(opened.close)
 
 
 @cache

@@ -78,7 +78,7 @@ class Desk:
             self.model.hold = self.model.hold or asyncio.Event()
             driver = self.driver(resumed=resumed)
             running = asyncio.create_task(driver.drive())
-            await self.until(lambda: self.model.in_flight > 0)
+            await self.until(lambda: self.model.in_flight == self.llm_limit)
             await scene(driver)
             self.model.hold.set()
             return await running
