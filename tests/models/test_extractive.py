@@ -213,6 +213,12 @@ def test_a_total_takes_sentences_of_every_aspect_with_their_citations() -> None:
     assert text.endswith("Nothing on price.")
 
 
+def test_a_gap_is_named_in_the_language_asked_for() -> None:
+    """The block's `lang` decides, whatever language the reviews are in."""
+    block = fenced("results", RESULTS).replace('part="service"', 'lang="ko"')
+    assert ask(block).text.endswith("가격에 대한 리뷰는 없습니다.")
+
+
 def test_a_total_reads_citations_before_the_full_stop_as_well() -> None:
     """Other models cite inside the sentence; the total puts the citation after it."""
     text = ask(fenced("results", ["[food] The soup is hot [food 1][food 2]. The bread is stale [food 3]."])).text

@@ -11,7 +11,7 @@ from core.models.extractive.choose import Taste, choose
 from core.models.extractive.sentence import Sentence, read, terms_in
 from core.models.extractive.sift import attacks, usable
 from core.models.extractive.tidy import plain, sentences
-from core.models.extractive.wording import cited, language, nothing_about, nothing_clear, within
+from core.models.extractive.wording import cited, language_of, nothing_about, nothing_clear, within
 
 TASTE = Taste(words=60, sentences=9, ideal=15, support=0.1)
 SELECTED = 7  # sentences of a selection, shared among the results
@@ -26,18 +26,18 @@ def summarise_results(blocks: Sequence[Block], tokens: int, instruction: str = "
     if not any(text for _, text in results):
         return nothing_clear(blocks[0])
     if any(_CITE.search(text) for _, text in results):
-        return _total(results, tokens) or nothing_clear(blocks[0])
+        return _total(results, tokens, language_of(blocks[0])) or nothing_clear(blocks[0])
     return _selection([text for _, text in results if text], tokens, instruction) or nothing_clear(blocks[0])
 
 
-def _total(results: Sequence[tuple[str, str]], tokens: int) -> str:
+def _total(results: Sequence[tuple[str, str]], tokens: int, lang: str) -> str:
     """The best sentences over all aspects, aspect by aspect, and which aspects nobody speaks of."""
     chosen = choose([c for name, text in results for c in _candidates(name, text)], TASTE)
     names = [name for name, _ in results]
     chosen.sort(key=lambda choice: (names.index(choice.sentence.group), choice.sentence.order))
     lines = cited(chosen)
     if silent := [name for name, text in results if not text]:
-        lines += [nothing_about(silent, language(" ".join(lines)))]
+        lines += [nothing_about(silent, lang)]
     return within(lines, tokens)
 
 

@@ -43,10 +43,15 @@ def language(text: str) -> str:
     return "ko" if not text.isascii() and sum("가" <= c <= "힣" for c in text) * 10 > len(text) else "en"
 
 
+def language_of(block: Block) -> str:
+    """The language a block asks for, else that of its text."""
+    lang = block.attributes.get("lang") or language(" ".join(block.lines))
+    return "ko" if lang == "ko" else "en"
+
+
 def nothing_clear(block: Block) -> str:
     """What is said where no sentence may be used."""
-    lang = block.attributes.get("lang", language(" ".join(block.lines)))
-    return _NOTHING_CLEAR["ko" if lang == "ko" else "en"]
+    return _NOTHING_CLEAR[language_of(block)]
 
 
 def nothing_about(names: Sequence[str], lang: str) -> str:
