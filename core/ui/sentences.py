@@ -28,7 +28,10 @@ USUAL = (
         "said.budget",
     ),
     (re.compile(r"refused: no process owns the run; resume it first"), "said.no_owner"),
+    (re.compile(r"refused: (?P<why>.+)"), "said.refused"),
     (re.compile(r"superseded"), "said.superseded"),
+    (re.compile(r"Its process (?P<owner>\S+) ended without a word\. .+"), "said.gone"),
+    (re.compile(r"The program was closed\."), "said.closed"),
 )
 LIVE = frozenset({RunStatus.PENDING, RunStatus.RUNNING})
 RESUMABLE = frozenset({RunStatus.PAUSED, RunStatus.INTERRUPTED, RunStatus.BUDGET, RunStatus.CRASHED})

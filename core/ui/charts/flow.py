@@ -118,11 +118,14 @@ def throughput(
     """Finished calls per second, stacked by stage."""
     fig = figure(palette, height=260)
     order = list(titles) or list(dict.fromkeys(b.stage for b in buckets))
+    width = max((b.width_s for b in buckets), default=1.0)
     for stage in order:
         told = _per_second(buckets, stage)
         if told:
             fig.add_trace(
                 go.Bar(
+                    offset=0,
+                    width=0.94 * width,
                     x=list(told),
                     y=list(told.values()),
                     name=chart(titles.get(stage, stage)),
@@ -130,8 +133,8 @@ def throughput(
                     hovertemplate="%{y:.1f}/s<extra>%{fullData.name}</extra>",
                 )
             )
-    fig.update_layout(barmode="stack", bargap=0.08, hovermode="x unified", legend={"traceorder": "normal"})
-    fig.update_xaxes(title_text=time)
+    fig.update_layout(barmode="stack", hovermode="x unified", legend={"traceorder": "normal"})
+    fig.update_xaxes(title_text=time, rangemode="nonnegative")
     fig.update_yaxes(title_text=axis, rangemode="tozero")
     return fig
 

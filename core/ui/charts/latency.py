@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import log10
 
 import plotly.graph_objects as go
 
@@ -17,9 +18,20 @@ def latency(stats: Sequence[StageStats], titles: Mapping[str, str], palette: Pal
     fig = figure(palette, height=60 + 44 * max(1, len(known)), legend=False)
     for stat in reversed(known):
         _row(fig, stat, titles, palette)
-    fig.update_xaxes(title_text=axis, type="log", showgrid=True, gridcolor=palette.grid, ticksuffix=" s", dtick="D2")
+    ticks = _ticks([q for s in known for q in (s.p50_s, s.p95_s, s.p99_s) if q])
+    fig.update_xaxes(title_text=axis, type="log", showgrid=True, gridcolor=palette.grid)
+    fig.update_xaxes(tickvals=ticks, ticktext=[f"{v:g} s" for v in ticks], range=[log10(ticks[0]), log10(ticks[-1])])
     fig.update_yaxes(showgrid=False, range=[-0.5, max(1, len(known)) - 0.3], tickfont={"color": palette.text})
     return fig
+
+
+def _ticks(values: Sequence[float]) -> list[float]:
+    """1-2-5 steps from below the smallest value to above the largest."""
+    low, high = min(values, default=0.1), max(values, default=1.0)
+    steps = [base * 10.0**power for power in range(-5, 6) for base in (1, 2, 5)]
+    first = max((v for v in steps if v < low), default=steps[0])
+    last = min((v for v in steps if v > high), default=steps[-1])
+    return [v for v in steps if first <= v <= last]
 
 
 def _row(fig: go.Figure, stat: StageStats, titles: Mapping[str, str], palette: Palette) -> None:

@@ -12,7 +12,7 @@ from core.base.views import GateSample, RunSnapshot
 from core.ui.components.commands import show_commands
 from core.ui.components.errors import show_errors
 from core.ui.components.problem import show_problem
-from core.ui.components.stages import show_stages
+from core.ui.components.stages import resources, show_stages
 from core.ui.language import t
 from core.ui.numbers import DASH, count, money, rate, seconds, share
 from core.ui.sentences import LIVE, bottleneck_sentence, progress_sentence, resource_name
@@ -47,7 +47,7 @@ def _draw(service: Service, run_id: str) -> RunSnapshot | None:
         return None
     _progress(snapshot)
     _rates(snapshot)
-    _gates(snapshot)
+    _gates(snapshot, resources(service, snapshot.run.workload))
     show_stages(service, snapshot.run.workload, snapshot.stages)
     show_errors(service, snapshot.run)
     show_commands(snapshot.controls)
@@ -104,11 +104,12 @@ def _trail(snapshot: RunSnapshot) -> dict[str, list[float] | None]:
     return {name: [k[name] for k in kept] if len(kept) > 1 else None for name in now}
 
 
-def _gates(snapshot: RunSnapshot) -> None:
+def _gates(snapshot: RunSnapshot, used: set[str]) -> None:
     with st.container(border=True, gap="small"):
-        if snapshot.run.status in LIVE and snapshot.gates:
-            with st.grid(len(snapshot.gates), min_column_width=220):
-                for resource in sorted(snapshot.gates, reverse=True):  # search before model calls, as they happen
+        gates = sorted(used & set(snapshot.gates), reverse=True)  # search before model calls, as they happen
+        if snapshot.run.status in LIVE and gates:
+            with st.grid(len(gates), min_column_width=220):
+                for resource in gates:
                     _gate(resource, snapshot.gates[resource])
         st.caption(bottleneck_sentence(snapshot.bottleneck))
 

@@ -12,7 +12,7 @@ from core.ui import charts
 from core.ui.components.figures import palette, show_figure
 from core.ui.components.parts import part_titles
 from core.ui.components.problem import show_empty
-from core.ui.components.stages import show_stages, stage_titles
+from core.ui.components.stages import resources, show_stages, stage_titles
 from core.ui.language import t
 from core.ui.numbers import count, rate, seconds
 from core.ui.sentences import bottleneck_sentence, control_sentence, resource_name
@@ -63,8 +63,10 @@ def show_flow(service: Service, run: RunView) -> None:
         charts.Mark((c.applied_at or c.at) - start, f"{c.who}: {control_sentence(c)}") for c in service.controls(run.id)
     ]
     names = {r: resource_name(r) for r in ("search", "llm")}
+    used = resources(service, run.workload)
+    samples = [s for s in service.samples(run.id) if s.resource in used]
     words = {k: t(f"legend.{k}") for k in ("in_flight", "limit", "waiting", "time")}
-    show_figure("chart.in_flight", charts.in_flight(service.samples(run.id), marks, names, words, palette()))
+    show_figure("chart.in_flight", charts.in_flight(samples, marks, names, words, palette()))
     titles = stage_titles(service, run.workload)
     figure = charts.throughput(service.buckets(run.id), titles, palette(), axis=t("chart.calls_s"), time=words["time"])
     show_figure("chart.throughput", figure)

@@ -107,7 +107,8 @@ def _facets(_service: Service, workload: str, everything: int) -> dict[str, dict
     first = _service.items(workload, limit=1).rows[: min(1, everything)]
     names = [n for item in first for n, v in item.fields.items() if isinstance(v, str)]
     facets = {n: _service.facets(workload, n) for n in names[:8]}
-    return dict([(n, f) for n, f in facets.items() if 1 < len(f) <= CHOICES][:FILTERS])
+    few = min(CHOICES, everything // 2)  # a value that hardly ever comes twice is for the search box
+    return dict([(n, f) for n, f in facets.items() if 1 < len(f) <= few][:FILTERS])
 
 
 def _filter(workload: str, name: str, values: dict[str, int]) -> str | None:

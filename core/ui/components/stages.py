@@ -29,6 +29,14 @@ def stage_titles(service: Service, workload_id: str) -> dict[str, str]:
     return {s.id: titled(s.title, s.title_ko, s.id) for s in workload.stages}
 
 
+def resources(service: Service, workload_id: str) -> set[str]:
+    """The gates a workload goes through; both when its file is gone."""
+    try:
+        return {s.kind for s in service.workload(workload_id).stages}
+    except UnknownError:
+        return {"search", "llm"}
+
+
 def show_stages(service: Service, workload_id: str, stages: Sequence[StageStats]) -> None:
     """One row for each stage and model; nothing before the first call."""
     if not stages:
@@ -37,10 +45,10 @@ def show_stages(service: Service, workload_id: str, stages: Sequence[StageStats]
     st.dataframe(
         [_row(s, titles) for s in stages],
         hide_index=True,
-        column_config=texts("stage", width=130)
-        | texts("model", width=115)
-        | numbers(*COUNTS, width=56)
-        | texts(*TIMES, right=True, width=68),
+        column_config=texts("stage", width=120)
+        | texts("model", width=110)
+        | numbers(*COUNTS, width=52)
+        | texts(*TIMES, right=True, width=62),
         alt=t("stages.title"),
         key="stages",
     )

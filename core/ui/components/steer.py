@@ -10,7 +10,7 @@ from core.base.errors import BrigadeError
 from core.base.records import RunStatus
 from core.base.views import RunView
 from core.ui.components.problem import show_problem
-from core.ui.components.stages import stage_titles
+from core.ui.components.stages import resources, stage_titles
 from core.ui.language import t
 
 if TYPE_CHECKING:
@@ -24,10 +24,9 @@ def show_steering(desk: Desk, run: RunView) -> None:
     """Sliders for both limits, a model switch and a reason."""
     with st.form(f"steer-{run.id}", border=True):
         st.subheader(t("steer.title"), anchor=False, help=t("steer.help"))
-        wanted = {
-            "llm_limit": _limit(run, "llm", run.llm_limit),
-            "search_limit": _limit(run, "search", run.search_limit),
-        }
+        now = {"llm": run.llm_limit, "search": run.search_limit}
+        used = resources(desk.service, run.workload)
+        wanted = {f"{resource}_limit": _limit(run, resource, now[resource]) for resource in now if resource in used}
         stage, model = _model(desk.service, run)
         reason = st.text_input(t("steer.reason"), max_chars=200, placeholder=t("steer.reason_like"))
         if st.form_submit_button(t("steer.apply"), type="primary", width="stretch", disabled=not desk.person.operates):
