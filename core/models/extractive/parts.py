@@ -16,7 +16,7 @@ SENTENCES = 3
 def describe(fields: Mapping[str, Any], tokens: int) -> str:
     """A short text within the tokens, of nothing but the fields' own words."""
     texts = [plain(text) for key, value in fields.items() if key != "id" for text in _texts(key, value)]
-    texts = [told for text in texts if (told := " ".join(s for s in sentences(text) if not hostile.instructs(s)))]
+    texts = [kept for text in texts if (kept := " ".join(s for s in sentences(text) if not hostile.instructs(s)))]
     title = ", ".join([text for text in texts if len(text) < TITLE][:3])
     long = sorted((text for text in texts if len(text) >= TITLE), key=len, reverse=True)
     told = [s.strip() for text in long for s in sentences(text) if not s.rstrip().endswith("?")][:SENTENCES]
