@@ -15,6 +15,8 @@ _LATEST = """SELECT s.t, s.resource, s."limit", s.in_flight, s.waiting, s.in_fli
     FROM gates AS g JOIN samples AS s ON s.run_id = g.run_id AND s.resource = g.resource AND s.t = g.last_t
     WHERE g.run_id = ? ORDER BY g.resource"""
 
+JUST_OVER = 1.000001  # so that the last sample falls into the last stretch and not into one of its own
+
 
 class GateSum(NamedTuple):
     """A gate over the whole run: the share of time in which it was full, and the most permits ever out."""
@@ -29,7 +31,7 @@ def samples(readers: Readers, run_id: str, max_points: int) -> tuple[GateSample,
     begin, end = readers.all("SELECT min(t), max(t) FROM samples WHERE run_id = ?", run_id)[0]
     if begin is None:
         return ()
-    width = max((end - begin) / max(1, max_points - 1), 1e-3)
+    width = max((end - begin) * JUST_OVER / max(1, max_points), 1e-3)
     return tuple(_sample(row) for row in readers.all(_THINNED, run_id, begin, width))
 
 

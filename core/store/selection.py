@@ -54,7 +54,7 @@ def _known(readers: Readers, kind: str, ids: Sequence[str]) -> list[str]:
         raise UsageError(msg)
     unknown = [row[0] for row in readers.all(_UNKNOWN, dump(wanted), kind)]
     if unknown:
-        more = ", ..." if len(unknown) > 5 else ""
+        more = " (and more)" if len(unknown) > 5 else ""
         msg = (
             f"There is no {kind} {', '.join(map(repr, unknown[:5]))}{more}. "
             "The dashboard's first page lists what there is; `python -m core import FILE` adds more."
