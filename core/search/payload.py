@@ -35,13 +35,18 @@ def fields_of(config: SearchConfig) -> list[str]:
     return [config.text_field, config.review_field, POSITION, *EXTRAS]
 
 
-def evidence_of(hits: Iterable[Hit], probe: Probe, config: SearchConfig) -> list[Evidence]:
-    """Evidence from (point id, engine score, payload), best first: cut off, repeats last, at most the query's limit."""
-    query = probe.query
+def read(hits: Iterable[Hit], probe: Probe, config: SearchConfig) -> list[Evidence]:
+    """Evidence from (point id, engine score, payload); a point without text is none."""
     found = [_evidence(hit, probe, config) for hit in hits]
-    kept = [e for e in found if e.text and (query.cutoff is None or not probe.fitted or e.score >= query.cutoff)]
+    return [evidence for evidence in found if evidence.text]
+
+
+def ranked(found: list[Evidence], probe: Probe) -> list[Evidence]:
+    """Best first: cut off, repeats last, at most the query's limit. Ranks have no cut-off, only fitted scores do."""
+    lowest = probe.query.cutoff if probe.fitted else None
+    kept = [evidence for evidence in found if lowest is None or evidence.score >= lowest]
     kept.sort(key=lambda e: (-e.score, e.review_id, e.position))  # engines order ties as they please
-    return _repeats_last(kept)[: query.limit]
+    return _repeats_last(kept)[: probe.query.limit]
 
 
 def _evidence(hit: Hit, probe: Probe, config: SearchConfig) -> Evidence:

@@ -94,7 +94,7 @@ def test_answers_with_an_error(http: Backend, facade: Facade, status: int, error
 
 def test_nobody_listens() -> None:
     """A refused connection is worth another try, and names the server."""
-    with pytest.raises(SearchUnavailableError, match="127.0.0.1:1"):
+    with pytest.raises(SearchUnavailableError, match=r"127\.0\.0\.1:1"):
         found_by(SearchConfig(backend="qdrant", url="http://127.0.0.1:1", embedder="hash"), "cafe", *QUERIES)
 
 

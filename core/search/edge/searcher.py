@@ -13,8 +13,9 @@ import qdrant_edge as edge
 from core.base.endpoints import SearchConfig
 from core.base.records import Evidence, Query
 from core.search.edge.shard import Shard, acquire, engine_errors
+from core.search.focus import as_evidence
 from core.search.identity import mark_of
-from core.search.payload import evidence_of, fields_of
+from core.search.payload import fields_of
 from core.search.probe import KEYWORD_HALF, KEYWORD_WEIGHT, RRF_K, Probe, depth_of, most_hits
 from core.search.probes import probes_of
 
@@ -52,10 +53,8 @@ class EdgeSearcher:
         batch = edge.QueryBatchRequest([self._request(probe, of_item) for probe in probes])
         with engine_errors(shard.path):
             found = shard.handle.query_batch(batch)
-        return [
-            evidence_of([(p.id, p.score, p.payload) for p in points], probe, self._config)
-            for points, probe in zip(found, probes, strict=True)
-        ]
+        hits = [[(point.id, point.score, point.payload) for point in points] for points in found]
+        return as_evidence(hits, probes, self._config, self._probes.embedder)
 
     def _acquired(self) -> Shard:
         mark = mark_of(self._probes.embedder(), self._config.whole_reviews)

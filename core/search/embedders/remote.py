@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import weakref
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -24,6 +25,7 @@ class RemoteEmbedder:
         key = env.get("OPENAI_API_KEY")
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         self._http = httpx.Client(headers=headers, timeout=TIMEOUT_S, follow_redirects=False)
+        weakref.finalize(self, self._http.close)
         self._model = self._model or self._first_model()
         self.name = f"openai:{self._url}#{self._model}"
         self.dimension = 0
@@ -48,7 +50,7 @@ class RemoteEmbedder:
         rows = self._sent("POST", "/embeddings", body).get("data", [])
         vectors = unit_rows([row["embedding"] for row in sorted(rows, key=lambda row: row["index"])])
         expected = (len(texts), self.dimension or vectors.shape[-1])
-        if vectors.shape != expected or not np.isfinite(vectors).all():
+        if vectors.shape != expected or not vectors.size or not np.isfinite(vectors).all():
             msg = f"{self._url}/embeddings gave vectors of shape {vectors.shape}, not {expected}. Check the model."
             raise IndexMismatchError(msg)
         return vectors

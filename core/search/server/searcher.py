@@ -10,8 +10,9 @@ from qdrant_client.http.exceptions import UnexpectedResponse
 
 from core.base.endpoints import SearchConfig
 from core.base.records import Evidence, Query
+from core.search.focus import as_evidence
 from core.search.identity import mark_of
-from core.search.payload import Hit, evidence_of
+from core.search.payload import Hit
 from core.search.probe import Probe
 from core.search.probes import probes_of
 from core.search.server.client import Layout, connect, layout_of, place_of, require_layout, server_errors
@@ -44,7 +45,9 @@ class ServerSearcher:
         with server_errors(self._config):
             async with asyncio.timeout(self._config.timeout_s):
                 found = await self._found(client, requests, item_id, probes)
-        return [evidence_of(hits, probe, self._config) for hits, probe in zip(found, probes, strict=True)]
+        if not self._config.whole_reviews:
+            return as_evidence(found, probes, self._config, self._probes.embedder)
+        return await asyncio.to_thread(as_evidence, found, probes, self._config, self._probes.embedder)
 
     async def aclose(self) -> None:
         """Close the connections."""
