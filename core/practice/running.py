@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import re
 import signal
@@ -77,8 +78,10 @@ def _stop_with_parent(stop: asyncio.Event) -> None:
     loop = asyncio.get_running_loop()
 
     def wait() -> None:
-        sys.stdin.buffer.read()
-        loop.call_soon_threadsafe(stop.set)
+        while os.read(0, 4096):  # not sys.stdin, whose lock a thread still reading would hold at interpreter shutdown
+            continue
+        with contextlib.suppress(RuntimeError):  # a signal was first and the loop is closed
+            loop.call_soon_threadsafe(stop.set)
 
     threading.Thread(target=wait, name="parent", daemon=True).start()
 
