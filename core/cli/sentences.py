@@ -93,7 +93,10 @@ def _cost(told: Forecast) -> str:
 
 def outcome(sent: ControlView) -> str:
     """What came of a command."""
-    change = f"{sent.action} {sent.old} -> {sent.new}" if sent.new and sent.old else f"{sent.action} {sent.new}".strip()
+    was = f"{sent.old} -> " if sent.old and sent.action.endswith("_limit") else ""
+    change = f"{sent.action} {was}{sent.new}".strip()
     if sent.applied_at is None:
         return f"{change}: not obeyed yet"
+    if sent.outcome.startswith("refused"):
+        return f"{change}: {sent.outcome}"
     return f"{change}: {sent.outcome or 'applied'} after {seconds(max(0.0, sent.applied_at - sent.at))}"

@@ -76,6 +76,8 @@ def test_a_command_that_was_obeyed_says_how_fast() -> None:
     assert sentences.outcome(sent) == "llm_limit 2 -> 9: applied after 120 ms"
     waiting = ControlView(1, "r", 10.0, "me", "pause", "running", "", "", None)
     assert sentences.outcome(waiting) == "pause: not obeyed yet"
+    refused = ControlView(1, "r", 10.0, "me", "model", "running", "x=y", "", 10.1, "refused: no stage 'x'")
+    assert sentences.outcome(refused) == "model x=y: refused: no stage 'x'"
 
 
 def test_nothing_steers_the_terminal() -> None:
