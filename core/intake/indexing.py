@@ -12,7 +12,7 @@ from core.intake.report import Tally
 from core.intake.shelf import Key, Shelf, key_of
 from core.search import Index, Prepared
 
-BATCH = 128
+BATCH = 250
 _PAGE = 4 * BATCH
 
 

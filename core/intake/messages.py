@@ -23,6 +23,14 @@ _LENGTH = struct.Struct("<Q")
 
 
 @dataclass(frozen=True, slots=True)
+class Setup:
+    """The first message: which embedder to load, and whether a review is one sentence."""
+
+    embedder: str
+    whole_reviews: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """Reviews to prepare."""
 

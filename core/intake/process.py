@@ -7,13 +7,14 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, BinaryIO, cast
 
 import core
 from core.base.errors import SearchError
 from core.base.records import Review
-from core.intake.messages import Done, Failed, Job, Ready, receive, send
+from core.intake.messages import Done, Failed, Job, Ready, Setup, receive, send
 from core.search import Prepared
 
 _ROOT = Path(core.__file__).parent.parent
@@ -29,7 +30,9 @@ class EmbeddingProcess:
 
     def __init__(self, embedder: str, whole_reviews: bool, env: Mapping[str, str], threads: int) -> None:
         self._complaints: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
-        self._process = _started(embedder, whole_reviews, _environment(env, threads), self._complaints)
+        self._process = _started(_environment(env, threads), self._complaints)
+        with suppress(OSError):  # a child that is dead already is found out when it is asked
+            send(cast(BinaryIO, self._process.stdin), Setup(embedder, whole_reviews))
         self._ready: Ready | None = None
 
     def __repr__(self) -> str:
@@ -89,20 +92,15 @@ class EmbeddingProcess:
         self.kill()
         self._process.wait(_GRACE_S)
         for pipe in (self._process.stdin, self._process.stdout, self._complaints):
-            try:
+            with suppress(OSError):  # what was left in its buffer has nowhere to go
                 cast("IO[bytes]", pipe).close()
-            except OSError:
-                continue  # what was left in its buffer has nowhere to go
 
 
-def _started(
-    embedder: str, whole_reviews: bool, environment: Mapping[str, str], complaints: IO[bytes]
-) -> subprocess.Popen[bytes]:
+def _started(environment: Mapping[str, str], complaints: IO[bytes]) -> subprocess.Popen[bytes]:
     """The child; SearchError where it cannot be started."""
-    command = [sys.executable, "-m", "core.intake.worker", embedder, "whole" if whole_reviews else "sentences"]
     try:
-        return subprocess.Popen(  # noqa: S603 - our own module, no shell
-            command,
+        return subprocess.Popen(
+            [sys.executable, "-m", "core.intake.worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=complaints,

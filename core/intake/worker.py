@@ -11,7 +11,7 @@ import sys
 from typing import BinaryIO
 
 from core.base.errors import BrigadeError, SearchError
-from core.intake.messages import Done, Failed, Job, Ready, receive, send
+from core.intake.messages import Done, Failed, Job, Ready, Setup, receive, send
 from core.search import Embedder, load_embedder, prepare
 
 
@@ -25,20 +25,17 @@ def answer(job: Job, embedder: Embedder, *, whole_reviews: bool) -> Done | Faile
         return Failed(SearchError(f"Preparing reviews failed: {type(exc).__name__}: {exc}."))
 
 
-def serve(inbox: BinaryIO, outbox: BinaryIO, embedder_name: str, *, whole_reviews: bool) -> None:
-    """Load the embedder, then answer jobs until the input ends."""
+def serve(inbox: BinaryIO, outbox: BinaryIO) -> None:
+    """Load the embedder that is asked for, then answer jobs until the input ends."""
+    setup: Setup = receive(inbox)
     try:
-        embedder = load_embedder(embedder_name, os.environ)
+        embedder = load_embedder(setup.embedder, os.environ)
     except BrigadeError as exc:
         send(outbox, Failed(exc))
         return
     send(outbox, Ready(embedder.name, embedder.dimension))
     while True:
-        try:
-            job = receive(inbox)
-        except EOFError:
-            return
-        send(outbox, answer(job, embedder, whole_reviews=whole_reviews))
+        send(outbox, answer(receive(inbox), embedder, whole_reviews=setup.whole_reviews))
 
 
 def main() -> None:
@@ -46,9 +43,9 @@ def main() -> None:
     outbox = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     try:
-        serve(sys.stdin.buffer, outbox, sys.argv[1], whole_reviews=sys.argv[2] == "whole")
-    except BrokenPipeError:
-        os._exit(0)  # the parent is gone, and so is whoever would read a complaint
+        serve(sys.stdin.buffer, outbox)
+    except (EOFError, BrokenPipeError):
+        os._exit(0)  # the parent is done or gone; nothing is left to be written
 
 
 if __name__ == "__main__":
