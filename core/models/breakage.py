@@ -7,7 +7,7 @@ from pyreqwest.exceptions import ConnectError, ConnectTimeoutError, PoolTimeoutE
 from core.base.errors import BrokenReplyError, ModelError, RejectedError, UnreachableError
 from core.models.addresses import Origin
 
-_TLS = ("certificate", "tls", "handshake", "ssl")
+_TLS = ("certificate", "tls", "handshake", "ssl", "corrupt message")
 _REASONS = {
     "expired": "its certificate has expired",
     "not valid for": "its certificate is for another name",

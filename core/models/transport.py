@@ -13,6 +13,7 @@ from pyreqwest.client import Client, ClientBuilder
 from pyreqwest.proxy import ProxyBuilder
 
 from core.models.addresses import Address, Origin, check_literal, first_open, resolve
+from core.models.farewell import remember
 from core.models.proxies import proxy_for
 
 RESOLVE_AGAIN_S = 300.0
@@ -46,6 +47,7 @@ class HttpTransport:
         self._pools: dict[Origin, _Pool] = {}
         self._retired: list[Client] = []
         self._lock = asyncio.Lock()
+        remember(self)
 
     def __repr__(self) -> str:
         return f"<HttpTransport {', '.join(map(str, self._pools)) or 'idle'}>"
@@ -53,10 +55,14 @@ class HttpTransport:
     async def aclose(self) -> None:
         """Close every connection; calls in flight fail."""
         clients = [pool.client for pool in self._pools.values()] + self._retired
-        self._pools.clear()
-        self._retired.clear()
+        self.drop()
         for client in clients:
             await client.close()
+
+    def drop(self) -> None:
+        """Let go of every connection without a word; for the end of the process."""
+        self._pools.clear()
+        self._retired.clear()
 
     async def client(self, origin: Origin) -> Client:
         """The pool of an origin, its name checked within the last five minutes; Unreachable- or RejectedError."""
