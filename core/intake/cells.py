@@ -8,6 +8,8 @@ import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
+import orjson
+
 _ID_CHARS = 200
 _SHORT_CHARS = 200
 # Control characters, bidirectional overrides and invisible tag characters: nobody writes them, and they hide text.
@@ -107,8 +109,25 @@ def extra_cells(cells: Mapping[str, Any], known: frozenset[str], most: int) -> d
     for name, value in cells.items():
         if name in known or value is None or value == "" or value != value:  # noqa: PLR0124 - NaN
             continue
-        extra[clean(name)[:_SHORT_CHARS]] = _string(value, name, most) if isinstance(value, str) else value
+        extra[clean(name)[:_SHORT_CHARS]] = (
+            _string(value, name, most) if isinstance(value, str) else _plain(value, name, most)
+        )
     return extra
+
+
+def _plain(value: Any, name: str, most: int) -> Any:
+    """A number as it is, a nested value unless it is deeper or larger than can be stored."""
+    if not isinstance(value, dict | list):
+        return value
+    try:
+        size = len(orjson.dumps(value))
+    except TypeError as exc:
+        msg = f"{name} cannot be stored ({exc})"
+        raise BadCellError(msg) from exc
+    if size > most:
+        msg = f"{name} holds more than {most:,} characters"
+        raise BadCellError(msg)
+    return value
 
 
 def _shown(value: Any) -> str:

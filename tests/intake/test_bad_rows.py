@@ -14,10 +14,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from core.base.errors import UsageError
 from core.base.records import Review
 from core.intake import ImportLimits
 from core.intake.cells import BadCellError, clean
 from core.intake.csv_rows import csv_rows
+from core.intake.reading import read_batches
 from core.intake.records import ReviewRows
 from core.intake.rows import Row
 from core.intake.source import find_source
@@ -61,6 +63,11 @@ BAD_JSON: dict[str, tuple[Any, str]] = {
     "rating negative": (review(2, rating=-1), "not between"),
     "author of a wrong type": (review(2, author={"name": "a"}), "author must be text"),
     "another column over the cap": (review(2, table="a" * 501), "table has 501"),
+    "a nested column over the cap": (review(2, table=["a" * 300, "b" * 300]), "table holds more than 500"),
+    "nested too deep": (
+        b'{"restaurant_id": "r1", "review_id": "x", "text": "a", "x": ' + b"[" * 400 + b"]" * 400 + b"}",
+        "x cannot be stored",
+    ),
     "too many columns": (review(2) | {f"c{n}": 1 for n in range(20)}, "columns, more than"),
     "line over the cap": (review(2, table="a" * 4000), "longer than 3,000 bytes"),
 }
@@ -258,3 +265,24 @@ def test_csv_written_by_a_csv_writer_is_read_back(texts_in: list[str]) -> None:
         rows = list(csv_rows(find_source(path, LIMITS), LIMITS, frozenset({"text"})))
     read = [clean(row.cells["text"]) for row in rows if isinstance(row, Row)]
     assert read == [clean(f"x{text}x") for text in texts_in]
+
+
+pieces = st.sampled_from(
+    [b'"', b",", b"\n", b"\r\n", b"{", b"}", b"[", b"r1", b"\xff", b"\x00", b'{"text":"a"}', b'""', b" "]
+)
+
+
+@patient
+@given(st.lists(pieces | st.binary(max_size=20), max_size=40), st.sampled_from(["a.csv", "a.jsonl", "a.json"]))
+def test_any_bytes_are_rows_bad_rows_or_a_usage_error(content: list[bytes], name: str) -> None:
+    """Whatever bytes a file holds, reading it ends, with rows in the order of their lines or a usage error."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / name
+        path.write_bytes((HEADER if name == "a.csv" else b"\n") + b"".join(content))
+        try:
+            rows = [row for batch in read_batches(find_source(path, LIMITS), LIMITS, frozenset()) for row in batch]
+        except UsageError:
+            return
+    lines = [row.line for row in rows]
+    assert lines == sorted(set(lines))
+    assert all(row.reason for row in rows if not isinstance(row, Row))
