@@ -1,7 +1,24 @@
-"""Gates, retries and budgets: no I/O, the clock injected."""
+"""Gates, rates, breakers, patience, retries and budgets: no I/O, the clock injected."""
 
+from core.flow.breaker import Breaker, BreakerState
 from core.flow.budget import Budget
 from core.flow.gate import Gate, StoppedError, check_limit
+from core.flow.patience import Patience
+from core.flow.rates import Change, Rates
+from core.flow.rates_line import Reservation
 from core.flow.retry import Backoff, RetryBudget
 
-__all__ = ["Backoff", "Budget", "Gate", "RetryBudget", "StoppedError", "check_limit"]
+__all__ = [
+    "Backoff",
+    "Breaker",
+    "BreakerState",
+    "Budget",
+    "Change",
+    "Gate",
+    "Patience",
+    "Rates",
+    "Reservation",
+    "RetryBudget",
+    "StoppedError",
+    "check_limit",
+]

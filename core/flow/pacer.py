@@ -1,0 +1,200 @@
+"""Pacing after rejections: told from stray ones, at the rate the server has accepted. Pure arithmetic.
+
+Every method is told the time (monotonic seconds). A stray 429 is noise; a cascade is a signal, and counts once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from core.flow.bucket import Bucket
+
+WINDOW_S = 60.0
+SHARE = 0.97
+BURST = 2.0
+LATENESS_S = 0.05
+SLOT_S = 0.25
+SLOTS = 256
+LONGEST_COOL_DOWN_S = 120.0
+UNTOLD_COOL_DOWN_S = 1.0
+# Rejections less a quarter of the answers: about four rejections with hardly an answer between them are a cascade.
+CASCADE = 3.0
+FORGIVEN = 0.25
+# A stray one is remembered for a hundred answers.
+FORGOTTEN = 0.01
+MOST_NOISE = 3.0
+ENOUGH_CALLS = 30
+ENOUGH_S = 5.0
+SHORTEST_PLATEAU_S = 20.0
+PLATEAU_CALLS = 75.0
+SEARCH_S = 3.0
+LIFTED = 1.5
+
+
+class Window:
+    """Calls a second over the last minute, by the moment they were admitted, in slots of a quarter second."""
+
+    __slots__ = ("_counts", "_stamps")
+
+    def __init__(self) -> None:
+        self._counts = [0] * SLOTS
+        self._stamps = [-1] * SLOTS
+
+    def add(self, at: float, count: int = 1) -> None:
+        """Count a call admitted then; -1 takes one back."""
+        stamp = int(at / SLOT_S)
+        slot = stamp % SLOTS
+        if self._stamps[slot] != stamp:
+            if count < 0 or stamp < self._stamps[slot]:
+                return
+            self._stamps[slot] = stamp
+            self._counts[slot] = 0
+        self._counts[slot] += count
+
+    def count(self, since: float, until: float) -> int:
+        """Calls admitted between two moments, to the slot."""
+        first, last = int(since / SLOT_S), int(until / SLOT_S)
+        pairs = zip(self._stamps, self._counts, strict=True)
+        return sum(count for stamp, count in pairs if first <= stamp <= last)
+
+
+@dataclass(slots=True)
+class Pace:
+    """A rate that begins at 97 % of what was accepted, levels off there and then searches for more.
+
+    rate(t) = accepted * (1 + 0.03 * (t / K - 1)^3): the curve of CUBIC (RFC 9438). `accepted`: calls a second; t:
+    seconds since `since`; K: seconds to get back to the accepted rate.
+    """
+
+    accepted: float
+    since: float
+    plateau_s: float
+
+    def rate(self, now: float) -> float:
+        """Calls a second at that moment."""
+        age = max(0.0, now - self.since) / self.plateau_s - 1
+        return self.accepted * (1 + (1 - SHARE) * age * age * age)
+
+    def is_safe(self, now: float) -> bool:
+        """Whether the pace is still clearly below what was accepted."""
+        return self.rate(now) < 0.99 * self.accepted
+
+
+class Pacer:
+    """Watches rejections; after a cascade it holds the calls for a while and then paces them."""
+
+    def __init__(self, now: float) -> None:
+        self.window = Window()
+        self.pace: Pace | None = None
+        self.opens_at = now
+        self.active = False
+        self.events = 0
+        self._began = now
+        self._opened_at = now
+        self._cut_at = float("-inf")
+        self._score = 0.0
+        self._noise = 0.0
+        self._measured = True
+        self._looked_at = now
+        self._bucket = Bucket(1.0, BURST, now)
+
+    def __repr__(self) -> str:
+        pace = f"{self._bucket.rate * 60:.0f} a minute" if self.pace else "none"
+        return f"<Pacer pace {pace}, {self.events} events, noise {self._noise:.1f}>"
+
+    def wait(self, now: float) -> float:
+        """Seconds until a call may be admitted."""
+        if not self.active:
+            return 0.0
+        if now < self.opens_at:
+            return self.opens_at - now
+        self._tune(now)
+        return self._bucket.wait(1.0, now) if self.pace else 0.0
+
+    def take(self, now: float) -> None:
+        """A call is admitted."""
+        self.window.add(now)
+        if self.pace:
+            self._bucket.take(1.0, now)
+
+    def withdraw(self, started_at: float) -> None:
+        """A call admitted then was not accepted, or never sent."""
+        self.window.add(started_at, -1)
+
+    def answered(self) -> None:
+        """A call was accepted and answered: what was rejected fades."""
+        if self._score or self._noise:
+            self._score = max(0.0, self._score - FORGIVEN)
+            self._noise = max(0.0, self._noise - FORGOTTEN)
+
+    def rejected(self, started_at: float, now: float, cool_down: float | None) -> tuple[str, str] | None:
+        """A call admitted then was rejected: (change, reason) of a new event, None for a stray one."""
+        if started_at <= self._cut_at:
+            self._hold(now, cool_down or 0.0)
+            return None
+        self._score += 1
+        why = self._judge(now)
+        if why is None:
+            self._noise = min(MOST_NOISE, self._noise + 1)
+            return None
+        return self._cut(now, cool_down), why
+
+    def _judge(self, now: float) -> str | None:
+        """Why this rejection is an event; None where it is noise."""
+        if self._score >= CASCADE:
+            return "rejections came one after the other"
+        if self.pace and self._noise < 0.5 and not self.pace.is_safe(now):
+            return "rejected at a pace at the edge of what was accepted, and stray rejections were not seen before"
+        return None
+
+    def _cut(self, now: float, cool_down: float | None) -> str:
+        self.events += 1
+        self.active = True
+        self._noise = max(0.0, self._noise - self._score)
+        self._score = 0.0
+        self._cut_at = now
+        self._measured = False
+        self._hold(now, self._untold(now) if cool_down is None else cool_down)
+        return f"calls held for {self.opens_at - now:.1f} s, then paced"
+
+    def _untold(self, now: float) -> float:
+        """A short hold where the server did not say how long: five calls at the pace, at most a second."""
+        return min(UNTOLD_COOL_DOWN_S, 5 / self.pace.rate(now)) if self.pace else UNTOLD_COOL_DOWN_S
+
+    def _hold(self, now: float, seconds: float) -> None:
+        self.opens_at = max(self.opens_at, now + min(seconds, LONGEST_COOL_DOWN_S))
+
+    def _tune(self, now: float) -> None:
+        """Measure once the calls of the event are all known, then follow the curve."""
+        if not self._measured:
+            self._measure(now)
+        if self.pace is None:
+            return
+        rate = self.pace.rate(now)
+        if now - self._looked_at >= 1.0:
+            self._looked_at = now
+            if rate > LIFTED * max(self.pace.accepted, self.window.count(now - 10, now) / 10):
+                self.pace, self.active = None, False
+                return
+        self._bucket.resize(rate, max(BURST, LATENESS_S * rate), now)
+
+    def _measure(self, now: float) -> None:
+        count, span = self._accepted()
+        accepted = max(count, 1) / max(span, SLOT_S)
+        known = count >= ENOUGH_CALLS and span >= ENOUGH_S
+        plateau = max(SHORTEST_PLATEAU_S, PLATEAU_CALLS / accepted) if known else SEARCH_S
+        self.pace = Pace(accepted, now, plateau)
+        self._measured = True
+        self._opened_at = now
+        rate = self.pace.rate(now)
+        self._bucket = Bucket(rate, max(BURST, LATENESS_S * rate), now)
+
+    def _accepted(self) -> tuple[int, float]:
+        """Calls accepted before the cut and the seconds it took: since the last opening, at most a minute."""
+        since = max(self._cut_at - WINDOW_S, self._opened_at)
+        searching = self.pace is None or self.pace.plateau_s <= SEARCH_S
+        for span in (2.5, 5.0, 10.0, 20.0) if searching else ():
+            count = self.window.count(self._cut_at - span, self._cut_at)
+            if self._cut_at - span > since and count >= ENOUGH_CALLS:
+                return count, span
+        return self.window.count(since, self._cut_at), self._cut_at - since

@@ -1,0 +1,121 @@
+"""Patience: how long to wait for an answer, learned from the latencies seen. Pure arithmetic."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable
+
+FLOOR_S = 5.0
+FACTOR = 3.0
+ENOUGH = 100
+REMEMBERED = 4096
+_SHARE_BEYOND = 0.001
+_STEP = math.log(1.05)
+_SHORTEST_S = 1e-3
+_EVERY = 32
+# Three calls cut with hardly an answer between them are a slower server; one in four or fewer are hangs.
+_TOO_MANY = 3.0
+_FORGIVEN = 0.25
+
+
+class Patience:
+    """max(floor, factor x p99.9), at most the ceiling the caller gives, per key (stage and model, say).
+
+    Before `enough` answers of a key the ceiling holds. Report each answer with `answered` and each call cut by this
+    very timeout with `timed_out`: so a server that became slower than the timeout is noticed, and not starved of the
+    answers that would teach it. All times are seconds.
+    """
+
+    def __init__(self, *, floor_s: float = FLOOR_S, factor: float = FACTOR, enough: int = ENOUGH) -> None:
+        self.floor_s = floor_s
+        self.factor = factor
+        self.enough = enough
+        self._learned: dict[Hashable, _Learned] = {}
+
+    def __repr__(self) -> str:
+        known = ", ".join(f"{key}: {learned}" for key, learned in self._learned.items())
+        return f"<Patience {known or 'nothing seen yet'}>"
+
+    def seconds(self, key: Hashable, ceiling: float) -> float:
+        """How long to wait for the next call of that key."""
+        learned = self._learned.get(key)
+        if learned is None or learned.seen < self.enough:
+            return ceiling
+        return min(ceiling, max(self.floor_s, self.factor * learned.tail) * learned.slack)
+
+    def answered(self, key: Hashable, seconds: float) -> None:
+        """Learn from an answer that took so long."""
+        learned = self._learned.get(key)
+        if learned is None:
+            learned = self._learned[key] = _Learned()
+        learned.add(seconds)
+
+    def timed_out(self, key: Hashable, after: float) -> tuple[str, str] | None:
+        """Count a call cut after so many seconds; (change, reason) when that widens the timeout."""
+        learned = self._learned.get(key)
+        if learned is None or after < 0.99 * self.seconds(key, math.inf) or not learned.cut():
+            return None
+        change = f"timeout of {key} {after:.1f} -> {self.seconds(key, math.inf):.1f} s"
+        return change, "calls were cut one after the other: the server is slower than before, not hanging"
+
+    def reason(self, key: Hashable, ceiling: float) -> str:
+        """Why the timeout is what it is, for the operator."""
+        learned = self._learned.get(key)
+        if learned is None or learned.seen < self.enough:
+            seen = 0 if learned is None else learned.seen
+            return f"{ceiling:.1f} s, as set: only {seen} of {self.enough} answers seen."
+        return f"{self.seconds(key, ceiling):.1f} s: {self.factor:g} x the p99.9 of {learned.tail:.2f} s."
+
+
+class _Learned:
+    """A histogram over steps of 5 %, halved when full so that the old fades, with its p99.9 kept at hand."""
+
+    __slots__ = ("_count", "_counts", "_strain", "seen", "slack", "tail")
+
+    def __init__(self) -> None:
+        self._counts: dict[int, int] = {}
+        self._count = 0
+        self._strain = 0.0
+        self.seen = 0
+        self.tail = 0.0
+        self.slack = 1.0
+
+    def __repr__(self) -> str:
+        return f"p99.9 {self.tail:.2f} s of {self.seen}"
+
+    def add(self, seconds: float) -> None:
+        seconds = seconds if seconds > _SHORTEST_S else _SHORTEST_S
+        step = math.ceil(math.log(seconds) / _STEP)
+        self._counts[step] = self._counts.get(step, 0) + 1
+        self._count += 1
+        self.seen += 1
+        if self._strain:
+            self._strain = max(0.0, self._strain - _FORGIVEN)
+        # A new longest shows at once, the rest every so often.
+        if seconds > self.tail or not self.seen % _EVERY:
+            self._look()
+
+    def _look(self) -> None:
+        if self._count >= REMEMBERED:
+            self._fade()
+        before, left = self.tail, _SHARE_BEYOND * self._count
+        for step in sorted(self._counts, reverse=True):
+            left -= self._counts[step]
+            if left <= 0:
+                self.tail = math.exp(step * _STEP)
+                break
+        # What was granted in doubt is taken back as the answers prove it.
+        self.slack = max(1.0, self.slack * before / self.tail) if self.slack > 1 else 1.0
+
+    def _fade(self) -> None:
+        self._counts = {step: count // 2 for step, count in self._counts.items() if count > 1}
+        self._count = sum(self._counts.values())
+
+    def cut(self) -> bool:
+        """Count a cut; True when the slack was doubled for it."""
+        self._strain += 1
+        if self._strain < _TOO_MANY:
+            return False
+        self._strain = 0.0
+        self.slack *= 2
+        return True
