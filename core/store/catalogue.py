@@ -99,7 +99,9 @@ class Catalogue:
 
     def mark_indexed(self, keys: Sequence[Key], embedder: str) -> None:
         """Remember that these (restaurant_id, review_id) are in the index of that embedder."""
-        self._writer.run(lambda db: review_rows.mark_indexed(db, keys, embedder))
+        for start in range(0, len(keys), CHUNK):
+            chunk = keys[start : start + CHUNK]
+            self._writer.run(partial(review_rows.mark_indexed, keys=chunk, embedder=embedder))
 
     def unindexed(self, embedder: str, after_rowid: int = 0, limit: int = 1000) -> list[tuple[int, Review]]:
         """Reviews that are not (or no longer, their text having changed) in the index of that embedder, by rowid."""

@@ -62,6 +62,7 @@ def catalogue(db: Database) -> None:
         extra TEXT, file_tag TEXT NOT NULL DEFAULT '', text TEXT NOT NULL,
         UNIQUE (restaurant_id, review_id))""")
     db.execute("CREATE INDEX reviews_by_text ON reviews (restaurant_id, text_hash)")
+    db.execute("CREATE INDEX reviews_by_index ON reviews (indexed_by)")
 
 
 @migration

@@ -104,8 +104,10 @@ def mark_indexed(db: sqlite3.Connection, keys: Sequence[Key], embedder: str) -> 
 
 
 def unindexed(readers: Readers, embedder: str, after: int, limit: int) -> list[tuple[int, Review]]:
-    """Reviews of another embedder or of none, by rowid."""
-    sql = f"{_SELECT} WHERE v.n > ? AND v.indexed_by <> ? ORDER BY v.n LIMIT ?"
+    """Reviews of another embedder or of none, by rowid; when there are none at all, that is known at once."""
+    if not readers.value("SELECT EXISTS (SELECT 1 FROM reviews WHERE indexed_by < ?1 OR indexed_by > ?1)", embedder):
+        return []
+    sql = f"{_SELECT} WHERE v.n > ? AND +v.indexed_by <> ? ORDER BY v.n LIMIT ?"
     return [(row[0], _review(row)) for row in readers.all(sql, after, embedder, limit)]
 
 

@@ -21,6 +21,7 @@ from core.base.records import (
     Settlement,
     Usage,
 )
+from core.base.views import GateSample
 from core.store import ItemDone, Store
 
 ROOT = Path(__file__).parents[2]
@@ -92,6 +93,12 @@ async def complete(
 def finish_call(store: Store, attempt: Attempt, *args: Any) -> int:
     """The same for tests that are not coroutines."""
     return asyncio.run(complete(store, attempt, *args))
+
+
+def gate(t: float, resource: str = "llm", **changes: float) -> GateSample:
+    """What a gate did in the second before t."""
+    fields: dict[str, float] = {"limit": 8, "in_flight": 4, "waiting": 1, "in_flight_avg": 4.0, "full_share": 0.5}
+    return GateSample(t=t, resource=resource, **(fields | {"peak": 6} | changes))  # type: ignore[arg-type]
 
 
 def flush(store: Store) -> None:

@@ -9,7 +9,6 @@ import pytest
 
 from core.base.errors import UnknownError
 from core.base.records import Citation, Evidence, ItemStatus, Outcome, Review, RunStatus, Settlement, Usage
-from core.base.views import GateSample
 from core.store import Store
 from tests.store.kitchen import (
     FAILED,
@@ -21,17 +20,13 @@ from tests.store.kitchen import (
     done,
     finish_call,
     found,
+    gate,
     start_run,
     text,
 )
 
 SOUP = Evidence("v1", "The soup was hot.", 0.9, 2, "Ann", 5.0)
 STAFF = Evidence("v2", "The staff were kind.", 0.8, 0)
-
-
-def gate(t: float, resource: str = "llm", **changes: float) -> GateSample:
-    fields: dict[str, float] = {"limit": 8, "in_flight": 4, "waiting": 1, "in_flight_avg": 4.0, "full_share": 0.5}
-    return GateSample(t=t, resource=resource, **(fields | {"peak": 6} | changes))  # type: ignore[arg-type]
 
 
 def test_a_text_shows_the_sentences_it_used(store: Store) -> None:

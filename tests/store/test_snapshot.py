@@ -10,8 +10,7 @@ import pytest
 
 from core.base.records import ItemStatus, RunStatus
 from core.store import Store
-from tests.store.kitchen import OK, RUN, call, complete, done, flush, start_run
-from tests.store.test_reports import gate
+from tests.store.kitchen import OK, RUN, call, complete, done, flush, gate, start_run
 from tests.support.clock import FakeClock
 
 
