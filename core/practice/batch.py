@@ -14,6 +14,10 @@ from core.practice.presets import Preset
 _EARLY = 1e-9
 
 
+def _nobody(_: int) -> None:
+    """Marks of a call whose caller has gone."""
+
+
 class Batch:
     """A GPU's batch: a queue, sequences that are prefilled, sequences that decode together. The law is the preset's.
 
@@ -51,6 +55,11 @@ class Batch:
         return len(self._queue)
 
     @property
+    def memory_used(self) -> int:
+        """Tokens in memory."""
+        return self._used
+
+    @property
     def next_at(self) -> float | None:
         return self._event[0] if self._event else None
 
@@ -67,6 +76,7 @@ class Batch:
     def cancel(self, job: Job, now: float) -> None:
         """Take a job out, whose caller has gone."""
         self.advance(now)
+        job.on_mark = _nobody
         if job.state == "waiting":
             self._queue.remove(job)
         elif job.state == "prefilling":
@@ -75,7 +85,8 @@ class Batch:
                 self._boundary(now)
         elif job.state == "decoding":
             self._settle_steps(self._next_boundary(now))
-            self._leave(job)
+            if job in self._decoding:
+                self._leave(job)
             self._boundary(self._began)
         job.state = "gone"
 
