@@ -44,13 +44,14 @@ Accept = Callable[[ModelReply, Route, Decimal | None, str, tuple[str, ...]], Seq
 @dataclass(frozen=True, slots=True)
 class Job:
     """What a node wants of a model. `render(keep)` gives the messages with that share of the evidence; `accept`
-    makes results of a reply or raises MalformedError."""
+    makes results of a reply or raises MalformedError; `allocate` says which models, asked again before every try, so
+    that a change reaches the very next call."""
 
     item_id: str
     stage: str
     parts: tuple[str, ...]
     priority: float
-    allocation: Allocation
+    allocate: Callable[[], Allocation]
     attempts: int
     timeout_s: float
     as_json: bool
@@ -73,33 +74,43 @@ class ModelCall:
         self.context = context
         self.job = job
         self.number = 0
+        self.position = 0
         self.messages = job.render(1.0)
         self.flags: tuple[str, ...] = ()
 
     async def run(self) -> Sequence[NodeResult]:
         """Try the chain model by model; ModelCallFailed when it is exhausted, StoppedError when the run halts."""
         self.context.retries.call()
-        error: ModelError | None = None
-        for position, model in enumerate((self.job.allocation.model, *self.job.allocation.fallback)):
-            if position:
-                self.context.counters.fallbacks += 1
-                self.flags = (*self.flags, "fallback")
-            done, error = await self._on(self.context.route(model))
-            if done is not None:
-                return done
-        assert error is not None  # noqa: S101 - the chain has at least one model
-        if unreachable(error):
-            self._halt(error)
-        raise ModelCallFailed(error)
+        while True:
+            try:
+                return await self._on_one_model()
+            except ModelError as error:
+                self._fall_back(error)
 
-    async def _on(self, route: Route) -> tuple[Sequence[NodeResult] | None, ModelError | None]:
+    async def _on_one_model(self) -> Sequence[NodeResult]:
         tries = Tries(most=self.job.attempts)
         while True:
             try:
-                return await self._once(route), None
+                return await self._once()
             except ModelError as error:
                 if not await self._go_on(error, tries):
-                    return None, error
+                    raise
+
+    def _fall_back(self, error: ModelError) -> None:
+        """Move on to the next model of the chain; where there is none, give up or, if nobody answers, halt."""
+        self.position += 1
+        if self.position < len(self.job.allocate().chain):
+            self.context.counters.fallbacks += 1
+            self.flags = (*self.flags, "fallback")
+            return
+        if unreachable(error):
+            self._halt(error)
+        raise ModelCallFailed(error) from error
+
+    def _now(self) -> tuple[Allocation, Route]:
+        """The allocation as it stands, and where its model at this place of the chain is served."""
+        allocation = self.job.allocate()
+        return allocation, self.context.route(allocation.chain[min(self.position, len(allocation.fallback))])
 
     async def _go_on(self, error: ModelError, tries: Tries) -> bool:
         """Prepare the next try on the same model; False to leave it."""
@@ -131,12 +142,13 @@ class ModelCall:
         self.context.halt(RunStatus.PAUSED, str(error))
         raise StoppedError(str(error)) from error
 
-    async def _once(self, route: Route) -> Sequence[NodeResult]:
+    async def _once(self) -> Sequence[NodeResult]:
         gate = self.context.gates["llm"]
         queued = self.context.clock.monotonic()
         await gate.acquire(self.job.priority)
         try:
-            attempt = self._attempt(route, self.context.clock.monotonic() - queued)
+            allocation, route = self._now()
+            attempt = self._attempt(allocation, route, self.context.clock.monotonic() - queued)
             self._reserve(attempt)
             attempt_id = await self._begin(attempt)
             sent = self.context.clock.monotonic()
@@ -145,9 +157,9 @@ class ModelCall:
             gate.release()
         return await self._settle(route, attempt_id, attempt, reply, self.context.clock.monotonic() - sent)
 
-    def _attempt(self, route: Route, queue_s: float) -> Attempt:
+    def _attempt(self, allocation: Allocation, route: Route, queue_s: float) -> Attempt:
         self.number += 1
-        job, allocation = self.job, self.job.allocation
+        job = self.job
         tokens = sum(estimate_tokens(m.content) for m in self.messages)
         return Attempt(
             run_id=self.context.run_id,
@@ -181,12 +193,12 @@ class ModelCall:
             self.context.budget.settle(attempt.reserved_usd, None)
             raise
 
-    def _request(self, route: Route) -> ModelRequest:
+    def _request(self, route: Route, attempt: Attempt) -> ModelRequest:
         return ModelRequest(
             model=route.model,
             messages=self.messages,
-            max_tokens=self.job.allocation.max_tokens,
-            temperature=self.job.allocation.temperature,
+            max_tokens=attempt.max_tokens or 0,
+            temperature=attempt.temperature or 0.0,
             stream=route.stream,
             json=self.job.as_json,
             timeout=self.job.timeout_s,
@@ -194,7 +206,7 @@ class ModelCall:
 
     async def _send(self, route: Route, attempt_id: int, attempt: Attempt, sent: float) -> ModelReply:
         try:
-            return await route.client.complete(self._request(route))
+            return await route.client.complete(self._request(route, attempt))
         except ModelError as error:
             self._warn_the_others(error)
             await self._close(attempt_id, attempt, self._failure(error, attempt, sent))

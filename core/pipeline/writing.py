@@ -6,7 +6,6 @@ import secrets
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
-from core.base.allocation import Allocation
 from core.base.records import Evidence, Item, Message, ModelReply, NodeResult
 from core.pipeline.answers import Answer, read_batch, read_text
 from core.pipeline.context import Context, Route
@@ -24,7 +23,6 @@ class Writing:
         self.context = context
         self.item = item
         self.node = node
-        self.allocation: Allocation = context.allocate(node.stage)
         self._share = 1.0
         self._evidence = self._found(results)
         self._written = {s: results.get(s, {}) for s in node.stage.after if context.workload.stage(s).kind == "llm"}
@@ -37,7 +35,7 @@ class Writing:
             stage=stage.id,
             parts=tuple(part.id for part in self.node.parts),
             priority=priority,
-            allocation=self.allocation,
+            allocate=lambda: self.context.allocate(stage),
             attempts=stage.attempts,
             timeout_s=stage.timeout_s,
             as_json=len(self.node.parts) > 1,
@@ -54,7 +52,7 @@ class Writing:
             self.item,
             self._inputs(),
             fence=secrets.token_hex(4),
-            max_tokens=self.allocation.max_tokens,
+            max_tokens=self.context.allocate(self.node.stage).max_tokens,
         )
 
     def accept(

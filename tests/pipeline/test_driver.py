@@ -297,3 +297,18 @@ def test_a_blocking_backend_does_not_stop_the_loop(desk: Desk) -> None:
     asyncio.run(main())
     assert len(gaps) > 5
     assert sorted(gaps)[-1] < 0.1 + sorted(gaps)[len(gaps) // 2]
+
+
+def test_a_model_change_reaches_calls_that_wait_at_the_gate(desk: Desk) -> None:
+    """With one permit and everything queued, the switch is used by every call sent after it."""
+    desk.llm_limit = 1
+
+    async def scene(driver: RunDriver) -> None:
+        await desk.until(lambda: driver.engine.gates["llm"].waiting >= 15)
+        desk.send("model", "aspect_summary=other")
+        await desk.until(lambda: all(c.applied_at for c in desk.store.controls.list("run")))
+
+    desk.play(scene)
+    used = {(s.stage, s.model): s.calls for s in desk.store.reports.stages("run") if s.resource == "llm"}
+    assert used[("aspect_summary", "fake")] == 1
+    assert used[("aspect_summary", "other")] == 17
