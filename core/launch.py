@@ -141,8 +141,8 @@ class Launcher:
             allocations = await self._allocations(connections, launch)
             if not resumed:
                 await asyncio.to_thread(self._write, run_id, launch, allocations)
-            spent = (await asyncio.to_thread(self._store.runs.view, run_id)).cost_usd or Decimal(0)
-            engine = self._engine(run_id, launch, connections, searcher, allocations, spent)
+            before = await asyncio.to_thread(self._store.runs.view, run_id)
+            engine = self._engine(before, launch, connections, searcher, allocations)
             driver = RunDriver(
                 self._store,
                 Order(run_id, self._owner, resumed),
@@ -178,12 +178,11 @@ class Launcher:
 
     def _engine(
         self,
-        run_id: str,
+        before: RunView,
         launch: Launch,
         connections: Connections,
         searcher: Searcher | None,
         allocations: Allocations,
-        spent: Decimal,
     ) -> Engine:
         return Engine(
             launch.workload,
@@ -194,8 +193,9 @@ class Launcher:
             llm_limit=launch.llm_limit,
             window=launch.window,
             recorder=self._store.ledger,
-            budget=Budget(launch.budget, settled=spent),
-            run_id=run_id,
+            budget=Budget(launch.budget, settled=before.cost_usd or Decimal(0)),
+            run_id=before.id,
+            worked_s=before.wall_s,
             search_timeout_s=self._settings.search.timeout_s,
         )
 

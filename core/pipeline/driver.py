@@ -47,6 +47,7 @@ class RunDriver:
         self.commands = commands
         self._cpu0 = time.process_time()
         self._lease: Lease | None = None
+        self._started_at = engine.clock.wall()
 
     def __repr__(self) -> str:
         return f"<RunDriver {self.order.run_id} {self.engine!r}>"
@@ -71,6 +72,8 @@ class RunDriver:
         gates = self.engine.gates
         await asyncio.to_thread(runs.set_limits, run_id, gates["search"].limit, gates["llm"].limit)
         await asyncio.to_thread(runs.set_status, run_id, RunStatus.RUNNING)
+        view = await asyncio.to_thread(runs.view, run_id)
+        self._started_at = view.started_at or self.engine.clock.wall()
 
     async def _supervised(self) -> tuple[RunStatus, str]:
         """Run the engine with its attendants; a crash of any of them is a status too."""
@@ -127,7 +130,7 @@ class RunDriver:
                     self.engine.abort(RunStatus.INTERRUPTED, "Another process took the run over.")
 
     async def _sample(self) -> None:
-        now = self.engine.elapsed()
+        now = self.engine.clock.wall() - self._started_at
         samples = [gate.sample(now) for gate in self.engine.gates.values()]
         await self.store.ledger.sample(self.order.run_id, samples)
 
@@ -144,7 +147,7 @@ class RunDriver:
         counters, gates = self.engine.context.counters, self.engine.gates
         peak = before.get("peak", {})
         return {
-            "wall_s": before.get("wall_s", 0.0) + self.engine.elapsed(),
+            "wall_s": self.engine.elapsed(),
             "cpu_s": before.get("cpu_s", 0.0) + time.process_time() - self._cpu0,
             "retries": before.get("retries", 0) + counters.retries,
             "rate_limited": before.get("rate_limited", 0) + counters.rate_limited,

@@ -66,6 +66,7 @@ class Engine:
         budget: Budget | None = None,
         run_id: str = "",
         search_timeout_s: float = 10.0,
+        worked_s: float = 0.0,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self.clock = clock
@@ -74,6 +75,7 @@ class Engine:
         self._workers: set[asyncio.Task[None]] = set()
         self._feed: Feed | None = None
         self._out: asyncio.Queue[ItemResult | None] = asyncio.Queue(maxsize=1024)
+        self._worked_s = worked_s
         self._began = clock.monotonic()
         gates = {"search": Gate("search", search_limit, clock=clock), "llm": Gate("llm", llm_limit, clock=clock)}
         self.context = Context(
@@ -119,8 +121,8 @@ class Engine:
         return self._window or 2 * (self.gates["llm"].limit + self.gates["search"].limit)
 
     def elapsed(self) -> float:
-        """Seconds since `run` began."""
-        return self.clock.monotonic() - self._began
+        """Seconds of work on the run: this session's, and what earlier ones left (`worked_s`)."""
+        return self._worked_s + self.clock.monotonic() - self._began
 
     async def run(self, items: Items) -> AsyncIterator[ItemResult]:
         """Results in the order in which items finish. Leaving the loop early cancels what is in flight."""

@@ -8,13 +8,15 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
-
-from sqlite_utils import Database
+from typing import TYPE_CHECKING
 
 from core.base.errors import StoreVersionError
 from core.store.connection import begin
 
-Step = Callable[[Database], None]
+if TYPE_CHECKING:  # it imports pandas where that is installed: half a second that only a migration should cost
+    from sqlite_utils import Database
+
+Step = Callable[["Database"], None]
 STEPS: list[Step] = []
 
 
@@ -28,6 +30,8 @@ def migrate(connection: sqlite3.Connection, path: Path) -> None:
     """Bring a file up to date in one transaction; StoreVersionError when a newer Brigade wrote it."""
     if _version(connection, path) == len(STEPS):
         return
+    from sqlite_utils import Database
+
     db = Database(connection, recursive_triggers=False)
     begin(connection)
     with db.atomic():

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 
-from sqlite_utils import Database
-
 from core.base.clock import Clock
 from core.store.connection import Readers
 from core.store.writer import Writer
@@ -32,6 +30,8 @@ class SettingsTable:
         change = {"key": key, "value": value, "who": who, "at": self._clock.wall()}
 
         def job(db: sqlite3.Connection) -> None:
+            from sqlite_utils import Database
+
             tables = Database(db, recursive_triggers=False)
             tables.table("settings").upsert({"key": key, "value": value}, pk="key")
             tables.table("settings_history").insert(change)
