@@ -20,7 +20,9 @@ def latency(stats: Sequence[StageStats], titles: Mapping[str, str], palette: Pal
         _row(fig, stat, titles, palette)
     ticks = _ticks([q for s in known for q in (s.p50_s, s.p95_s, s.p99_s) if q])
     fig.update_xaxes(title_text=axis, type="log", showgrid=True, gridcolor=palette.grid)
-    fig.update_xaxes(tickvals=ticks, ticktext=[f"{v:g} s" for v in ticks], range=[log10(ticks[0]), log10(ticks[-1])])
+    fig.update_xaxes(
+        tickvals=ticks, ticktext=[f"{v:g} s" for v in ticks], range=[log10(ticks[0]) - 0.02, log10(ticks[-1]) + 0.03]
+    )
     fig.update_yaxes(showgrid=False, range=[-0.5, max(1, len(known)) - 0.3], tickfont={"color": palette.text})
     return fig
 
