@@ -8,7 +8,7 @@ from typing import Any
 
 from core.base.endpoints import SearchConfig
 from core.base.records import Evidence
-from core.search.prepare import Prepared
+from core.search.prepare import Prepared, encodable
 from core.search.probe import Probe
 
 POSITION = "position"
@@ -76,8 +76,10 @@ def _repeats_last(found: list[Evidence]) -> list[Evidence]:
 
 
 def _plain(value: Any) -> Any:
-    if value is None or isinstance(value, str | bool | int):
+    if value is None or isinstance(value, bool | int):
         return value
+    if isinstance(value, str):
+        return encodable(value)
     if isinstance(value, float):
         return value if abs(value) < float("inf") else None
     if isinstance(value, list | tuple):

@@ -44,8 +44,14 @@ def prepare(review_batch: Sequence[Review], embedder: Embedder, *, whole_reviews
 
 def _cut(reviews: Sequence[Review], whole: bool) -> Iterator[tuple[Review, int, str]]:
     for review in reviews:
-        texts = [review.text.strip()] if whole else split_sentences(review.text)
+        said = encodable(review.text)
+        texts = [said.strip()] if whole else split_sentences(said)
         yield from ((review, position, text) for position, text in enumerate(texts) if text)
+
+
+def encodable(text: str) -> str:
+    """The text without lone surrogates, which JSON can smuggle in and no engine takes."""
+    return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _payload(review: Review) -> dict[str, Any]:

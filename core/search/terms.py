@@ -19,7 +19,7 @@ AVERAGE_TERMS = 10.0
 MONEY = "$"
 
 _TOKEN = re.compile(
-    r"(?P<money>[$€£₩]\s?\d[\d,.]*|\d[\d,.]*\s?(?:만|천|백)?\s?원|[$€£₩]+)|(?P<latin>[a-z\u00df-\u024f][a-z0-9\u00df-\u024f]*)"
+    r"(?P<money>[$€£₩]\s?\d[\d,.]*|(?<![\d,.])\d[\d,.]*+\s?(?:만|천|백)?\s?원|[$€£₩]+)|(?P<latin>[a-z\u00df-\u024f][a-z0-9\u00df-\u024f]*)"
     r"|(?P<hangul>[가-힣]+)|(?P<other>[\u0370-\u052f\u3040-\u30ff\u3400-\u9fff]+)"
 )
 _STOP_WORDS = """

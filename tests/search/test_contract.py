@@ -79,6 +79,20 @@ def test_without_contrast_ranks_are_fused(backend: Backend) -> None:
     assert found[0].score == pytest.approx(2 / 60, rel=0.05)
 
 
+def test_a_bare_phrasing_is_enough(backend: Backend) -> None:
+    """One phrasing without contrast and keywords searches by meaning alone."""
+    backend.filled(*REVIEWS).close()
+    [found] = backend.search("cafe", Query("food", ("cold soup",)))
+    assert ids(found)[0] == ("v1", 1)
+
+
+def test_lone_surrogates_are_replaced(backend: Backend) -> None:
+    """Half a character, as JSON allows it, neither stops an import nor loses the sentence."""
+    backend.filled(review("cafe", 1, "A friendly \ud83d waiter.", author="\udc00")).close()
+    [found] = backend.search("cafe", FRIENDLY)
+    assert (found[0].text, found[0].author) == ("A friendly \ufffd waiter.", "\ufffd")
+
+
 def test_repeats_go_last(backend: Backend) -> None:
     """A sentence said word for word before goes behind the others."""
     backend.filled(

@@ -20,6 +20,7 @@ from core.search.embedders.blas import one_blas_thread
 from core.search.embedders.protocol import Vectors
 
 CHUNK = 1024  # tokens: enough that words repeat, few enough that the arrays stay in the cache
+LONGEST = 512  # tokens of one text; what comes after is not read
 _LEFT = 2
 _WIDTH = 5
 
@@ -40,10 +41,13 @@ class WordTokenizer:
         self._blank = tokenizer._encode_one("")
 
     def encode(self, text: str) -> list[int]:
-        """Piece ids with the marks of beginning and end."""
+        """Piece ids with the marks of beginning and end; at most LONGEST of them."""
         ids = [self._ends[0]]
         for word in text.split():
             ids.extend(self._word(word))
+            if len(ids) > LONGEST:
+                break
+        del ids[LONGEST:]
         if len(ids) == 1:
             ids.extend(self._blank)
         ids.append(self._ends[1])
