@@ -17,9 +17,10 @@ SLOT_S = 0.25
 SLOTS = 256
 LONGEST_COOL_DOWN_S = 120.0
 UNTOLD_COOL_DOWN_S = 1.0
-# Rejections less a quarter of the answers: about four rejections with hardly an answer between them are a cascade.
-CASCADE = 3.0
-FORGIVEN = 0.25
+# Rejections less a tenth of the answers: five more than one in ten are a cascade; three in a hundred get there once in
+# some tens of thousands of calls.
+CASCADE = 5.0
+FORGIVEN = 0.1
 # A stray one is remembered for a hundred answers.
 FORGOTTEN = 0.01
 MOST_NOISE = 3.0
@@ -29,6 +30,7 @@ SHORTEST_PLATEAU_S = 20.0
 PLATEAU_CALLS = 75.0
 SEARCH_S = 3.0
 LIFTED = 1.5
+SEARCH = 100.0
 
 
 class Window:
@@ -55,7 +57,7 @@ class Window:
         """Calls admitted between two moments, to the slot."""
         first, last = int(since / SLOT_S), int(until / SLOT_S)
         pairs = zip(self._stamps, self._counts, strict=True)
-        return sum(count for stamp, count in pairs if first <= stamp <= last)
+        return sum(count for stamp, count in pairs if first < stamp <= last)
 
 
 @dataclass(slots=True)
@@ -69,6 +71,7 @@ class Pace:
     accepted: float
     since: float
     plateau_s: float
+    firm: bool = True
 
     def rate(self, now: float) -> float:
         """Calls a second at that moment."""
@@ -76,8 +79,8 @@ class Pace:
         return self.accepted * (1 + (1 - SHARE) * age * age * age)
 
     def is_safe(self, now: float) -> bool:
-        """Whether the pace is still clearly below what was accepted."""
-        return self.rate(now) < 0.99 * self.accepted
+        """Whether the pace is still clearly below what is known to be accepted."""
+        return self.firm and self.rate(now) < 0.99 * self.accepted
 
 
 class Pacer:
@@ -90,10 +93,12 @@ class Pacer:
         self.active = False
         self.events = 0
         self._began = now
-        self._opened_at = now
         self._cut_at = float("-inf")
+        self._cuts: list[float] = []
         self._score = 0.0
         self._noise = 0.0
+        self._rejections = 0
+        self._doubt_from = now
         self._measured = True
         self._looked_at = now
         self._bucket = Bucket(1.0, BURST, now)
@@ -122,26 +127,28 @@ class Pacer:
         self.window.add(started_at, -1)
 
     def answered(self) -> None:
-        """A call was accepted and answered: what was rejected fades."""
+        """A call was accepted and answered: what was rejected before turns out to be noise, and noise is forgotten."""
         if self._score or self._noise:
-            self._score = max(0.0, self._score - FORGIVEN)
-            self._noise = max(0.0, self._noise - FORGOTTEN)
+            forgiven = min(self._score, FORGIVEN)
+            self._score -= forgiven
+            self._rejections *= self._score > 0
+            self._noise = min(MOST_NOISE, max(0.0, self._noise + forgiven - FORGOTTEN))
 
     def rejected(self, started_at: float, now: float, cool_down: float | None) -> tuple[str, str] | None:
         """A call admitted then was rejected: (change, reason) of a new event, None for a stray one."""
         if started_at <= self._cut_at:
             self._hold(now, cool_down or 0.0)
             return None
+        self._doubt_from = min(self._doubt_from, started_at) if self._rejections else started_at
+        self._rejections += 1
         self._score += 1
         why = self._judge(now)
-        if why is None:
-            self._noise = min(MOST_NOISE, self._noise + 1)
-            return None
-        return self._cut(now, cool_down), why
+        return None if why is None else (self._cut(now, cool_down), why)
 
     def _judge(self, now: float) -> str | None:
         """Why this rejection is an event; None where it is noise."""
-        if self._score >= CASCADE:
+        admitted = self.window.count(self._doubt_from - SLOT_S, now)
+        if self._score >= CASCADE and self._rejections >= FORGIVEN * (admitted + self._rejections):
             return "rejections came one after the other"
         if self.pace and self._noise < 0.5 and not self.pace.is_safe(now):
             return "rejected at a pace at the edge of what was accepted, and stray rejections were not seen before"
@@ -150,9 +157,9 @@ class Pacer:
     def _cut(self, now: float, cool_down: float | None) -> str:
         self.events += 1
         self.active = True
-        self._noise = max(0.0, self._noise - self._score)
-        self._score = 0.0
+        self._score, self._rejections = 0.0, 0
         self._cut_at = now
+        self._cuts = [at for at in self._cuts if at > now - WINDOW_S] + [now]
         self._measured = False
         self._hold(now, self._untold(now) if cool_down is None else cool_down)
         return f"calls held for {self.opens_at - now:.1f} s, then paced"
@@ -173,28 +180,45 @@ class Pacer:
         rate = self.pace.rate(now)
         if now - self._looked_at >= 1.0:
             self._looked_at = now
-            if rate > LIFTED * max(self.pace.accepted, self.window.count(now - 10, now) / 10):
+            if self._is_idle(rate, now):
                 self.pace, self.active = None, False
                 return
         self._bucket.resize(rate, max(BURST, LATENESS_S * rate), now)
 
+    def _is_idle(self, rate: float, now: float) -> bool:
+        """Whether the pace is far above what was accepted and what is asked for: it holds nobody back."""
+        assert self.pace is not None  # noqa: S101 - only asked while pacing
+        known = self.pace.accepted if self.pace.firm else self.pace.accepted * SEARCH
+        return rate > LIFTED * max(known, self.window.count(now - 10, now) / 10)
+
     def _measure(self, now: float) -> None:
         count, span = self._accepted()
         accepted = max(count, 1) / max(span, SLOT_S)
-        known = count >= ENOUGH_CALLS and span >= ENOUGH_S
-        plateau = max(SHORTEST_PLATEAU_S, PLATEAU_CALLS / accepted) if known else SEARCH_S
-        self.pace = Pace(accepted, now, plateau)
+        longest = max(SHORTEST_PLATEAU_S, PLATEAU_CALLS / accepted)
+        self.pace = Pace(accepted, now, min(max(span, SEARCH_S), longest), span >= longest)
         self._measured = True
-        self._opened_at = now
         rate = self.pace.rate(now)
         self._bucket = Bucket(rate, max(BURST, LATENESS_S * rate), now)
+        self._bucket.level = 0.0
 
     def _accepted(self) -> tuple[int, float]:
-        """Calls accepted before the cut and the seconds it took: since the last opening, at most a minute."""
-        since = max(self._cut_at - WINDOW_S, self._opened_at)
-        searching = self.pace is None or self.pace.plateau_s <= SEARCH_S
-        for span in (2.5, 5.0, 10.0, 20.0) if searching else ():
-            count = self.window.count(self._cut_at - span, self._cut_at)
-            if self._cut_at - span > since and count >= ENOUGH_CALLS:
-                return count, span
-        return self.window.count(since, self._cut_at), self._cut_at - since
+        """Calls accepted before the cut, and the seconds it took.
+
+        From one cut to another, for a quota that was used up both times has let pass just what flowed in between.
+        """
+        count, since = 0, self._began
+        for since in reversed(self._cuts[:-1] or [max(self._began, self._cut_at - WINDOW_S)]):
+            count = self.window.count(since, self._cut_at)
+            if count >= ENOUGH_CALLS and self._cut_at - since >= ENOUGH_S:
+                break
+        return self._late(count, self._cut_at - since)
+
+    def _late(self, count: int, span: float) -> tuple[int, float]:
+        """The last seconds alone, where the pace had risen far from too low a start."""
+        if self.pace is None or self.pace.rate(self._cut_at) < LIFTED * self.pace.accepted:
+            return count, span
+        for late in (2.5, 5.0, 10.0, 20.0):
+            seen = self.window.count(self._cut_at - late, self._cut_at)
+            if seen >= ENOUGH_CALLS and late < span:
+                return max((count, span), (seen, late), key=lambda pair: pair[0] / max(pair[1], SLOT_S))
+        return count, span
