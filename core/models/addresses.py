@@ -1,7 +1,7 @@
 """Which addresses a model server may have: http(s) only, and never a cloud's metadata service.
 
-A name is resolved here and the connection is pinned to what was checked, so that a name that answers differently the
-second time gains nothing. Loopback and private ranges are where local model servers live: they are allowed.
+A name is resolved here and the connection goes to the very addresses that were checked, so that a name that answers
+differently the second time gains nothing. Loopback and private ranges are where local model servers live: allowed.
 """
 
 from __future__ import annotations
@@ -9,9 +9,8 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import socket
-from dataclasses import dataclass
-
-from pyreqwest.http import Url
+from dataclasses import dataclass, field
+from urllib.parse import quote, unquote, urlsplit
 
 from core.base.errors import ConfigError, RejectedError, UnreachableError
 
@@ -23,6 +22,7 @@ FORBIDDEN_NETWORKS = tuple(
     for network in ("169.254.0.0/16", "100.100.100.200/32", "fe80::/10", "fd00:ec2::254/128")
 )
 NAT64 = ipaddress.ip_network("64:ff9b::/96")
+PORTS = {"http": 80, "https": 443}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Origin:
     def literal(self) -> Address | None:
         """The host as an address, where it is one."""
         try:
-            return ipaddress.ip_address(self.host)
+            return ipaddress.ip_address(self.host.partition("%")[0])
         except ValueError:
             return None
 
@@ -47,23 +47,46 @@ class Origin:
         literal = self.literal
         return literal.is_loopback if literal else self.host == "localhost" or self.host.endswith(".localhost")
 
+    @property
+    def authority(self) -> str:
+        """Host and port as the Host header has them."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == PORTS[self.scheme] else f"{host}:{self.port}"
+
     def __str__(self) -> str:
-        return f"{self.scheme}://{self.host}:{self.port}"
+        return f"{self.scheme}://{self.authority}"
 
 
-def parse_url(text: str) -> Url:
-    """The URL in canonical form; ConfigError without http(s) or a host, not repeating the text: it may hold a key."""
-    url = Url(text.strip()) if Url.is_valid(text.strip()) else None
-    if url is None or url.scheme not in {"http", "https"} or not url.host_str:
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A URL taken apart: the origin, the path, and user and password, which are shown nowhere."""
+
+    origin: Origin
+    path: str
+    user: tuple[str, str] | None = field(repr=False, default=None)
+
+
+def parse_url(text: str) -> Place:
+    """The parts of an http(s) URL; ConfigError, which does not repeat the text: it may hold a password."""
+    place = _parts(text.strip())
+    if place is None:
         msg = "A model server's url is like http://host:8000/v1 or https://host/v1; this one has no http(s) or no host."
         raise ConfigError(msg)
-    return url
+    return place
 
 
-def origin_of(url: Url) -> Origin:
-    """Scheme, host and port of a parsed URL."""
-    host = (url.host_str or "").strip("[]").rstrip(".").lower()
-    return Origin(url.scheme, host, url.port_or_known_default or 80)
+def _parts(text: str) -> Place | None:
+    try:
+        url = urlsplit(text)
+        host = (url.hostname or "").rstrip(".")
+        host = host if ":" in host else host.encode("idna").decode()
+        port = url.port or PORTS.get(url.scheme, 0)
+    except (ValueError, UnicodeError):
+        return None
+    if url.scheme not in PORTS or not host or not host.isprintable() or " " in host:
+        return None
+    user = (unquote(url.username or ""), unquote(url.password or "")) if url.username or url.password else None
+    return Place(Origin(url.scheme, host, port), quote(url.path, safe="/%:@!$&'()*+,;=~"), user)
 
 
 def forbidden(address: Address) -> bool:
@@ -93,31 +116,18 @@ def refusal(origin: Origin) -> RejectedError:
     return RejectedError(msg, sent=False)
 
 
-async def resolve(origin: Origin) -> list[Address]:
+async def resolve(origin: Origin) -> tuple[Address, ...]:
     """The host's addresses, all of them allowed; UnreachableError where the name does not resolve."""
     check_literal(origin)
     if literal := origin.literal:
-        return [literal]
+        return (literal,)
     loop = asyncio.get_running_loop()
     try:
         infos = await loop.getaddrinfo(origin.host, origin.port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as exc:
         msg = f"The name {origin.host} does not resolve. Check the endpoint's url and the network."
         raise UnreachableError(msg) from exc
-    addresses = list(dict.fromkeys(ipaddress.ip_address(str(info[4][0]).partition("%")[0]) for info in infos))
+    addresses = tuple(dict.fromkeys(ipaddress.ip_address(str(info[4][0]).partition("%")[0]) for info in infos))
     if any(forbidden(address) for address in addresses):
         raise refusal(origin)
     return addresses
-
-
-async def first_open(origin: Origin, addresses: list[Address], seconds: float) -> Address:
-    """The first address that accepts a connection, else the first of all: `localhost` is often two, one closed."""
-    for address in addresses if len(addresses) > 1 else []:
-        try:
-            async with asyncio.timeout(seconds):
-                _, writer = await asyncio.open_connection(str(address), origin.port)
-        except OSError:
-            continue
-        writer.close()
-        return address
-    return addresses[0]

@@ -5,17 +5,14 @@ from __future__ import annotations
 import base64
 import re
 from typing import Any
-from urllib.parse import unquote
 
 import orjson
-from pyreqwest.http import Url
-from pyreqwest.request import RequestBuilder
 
 from core.base.clock import SYSTEM_CLOCK, Clock
 from core.base.errors import ConfigError, MalformedError, ModelError
 from core.base.records import ModelReply, ModelRequest
-from core.models.addresses import origin_of, parse_url
-from core.models.exchange import Answer, Exchange
+from core.models.addresses import Place, parse_url
+from core.models.link import Answer, Outgoing
 from core.models.redaction import Secret
 from core.models.replies import parse_json, parse_reply
 from core.models.statuses import error_of_status
@@ -24,6 +21,7 @@ from core.models.transport import HttpTransport
 
 LISTING_TIMEOUT_S = 10.0
 _REASONING = re.compile(r"(?:o\d|gpt-5)")
+_LINES = b"content-type: application/json\r\naccept: application/json, text/event-stream\r\nuser-agent: brigade\r\n"
 _ENDING = re.compile(r"/(?:chat/completions|models)?/*$")
 
 
@@ -36,12 +34,11 @@ class OpenAIModel:
     def __init__(
         self, base_url: str, *, transport: HttpTransport, api_key: str | None = None, clock: Clock = SYSTEM_CLOCK
     ) -> None:
-        url = parse_url(base_url)
-        self._authorization = _authorization(url, api_key)
-        base = _ENDING.sub("", f"{url.origin_ascii}{url.path}")
-        self.base_url = base
-        self._origin = origin_of(url)
-        self._calls, self._listing = Url(f"{base}/chat/completions"), Url(f"{base}/models")
+        place = parse_url(base_url)
+        self._authorization = _authorization(place, api_key)
+        self._origin = place.origin
+        self._path = _ENDING.sub("", place.path)
+        self.base_url = f"{self._origin}{self._path}"
         self._transport = transport
         self._clock = clock
         self._strict = self._origin.host == "api.openai.com"
@@ -62,9 +59,9 @@ class OpenAIModel:
             raise
 
     async def _complete(self, request: ModelRequest) -> ModelReply:
-        body = _encode(self.payload(request))
+        outgoing = self._outgoing("POST", "/chat/completions", _encode(self.payload(request)))
         streamed = StreamedAnswer(request, self._clock) if request.stream else None
-        answer = await self._send("POST", self._calls, body, request.timeout, streamed)
+        answer = await self._send(outgoing, request.timeout, streamed)
         if answer.streamed and streamed:
             return streamed.reply()
         return parse_reply(answer.body, request)
@@ -86,60 +83,36 @@ class OpenAIModel:
 
     async def models(self) -> list[str]:
         """The names the server lists at /models; a ModelError where it does not."""
-        answer = await self._send("GET", self._listing, None, LISTING_TIMEOUT_S, None)
+        answer = await self._send(self._outgoing("GET", "/models"), LISTING_TIMEOUT_S, None)
         data = parse_json(answer.body)
         listed = data.get("data") if isinstance(data, dict) else None
         if not isinstance(listed, list):
-            msg = f"{self._listing} does not list models."
+            msg = f"{self.base_url}/models does not list models."
             raise MalformedError(msg, status=200)
         return [entry["id"] for entry in listed if isinstance(entry, dict) and isinstance(entry.get("id"), str)]
 
-    async def _send(
-        self, method: str, url: Url, body: bytes | None, seconds: float, streamed: StreamedAnswer | None
-    ) -> Answer:
-        client = await self._transport.client(self._origin)
-        request = client.request(method, url)
-        if self._authorization:
-            request = request.header("authorization", self._authorization.reveal(), is_sensitive=True)
-        if body is not None:
-            request = request.header("content-type", "application/json").body_bytes(body)
-        return self._checked(await self._exchange(request, seconds, streamed))
+    def _outgoing(self, method: str, path: str, body: bytes = b"") -> Outgoing:
+        key = b"authorization: %b\r\n" % self._authorization.reveal().encode() if self._authorization else b""
+        return Outgoing(method, f"{self._path}{path}", key + _LINES, body)
 
-    async def _exchange(self, request: RequestBuilder, seconds: float, streamed: StreamedAnswer | None) -> Answer:
-        sink = streamed.take if streamed else None
-        if sink:
-            # The transport would hold a stream back until it has this many bytes.
-            request = request.streamed_read_buffer_limit(0)
-        try:
-            return await Exchange(self._origin, self._transport.deadlines, seconds, sink).run(request)
-        except ModelError as error:
-            if not error.sent:
-                self._transport.forget(self._origin)
-            raise
-
-    def _checked(self, answer: Answer) -> Answer:
-        response = answer.response
-        if response.status == 200:
+    async def _send(self, request: Outgoing, seconds: float, streamed: StreamedAnswer | None) -> Answer:
+        answer = await self._transport.send(self._origin, request, seconds, streamed.take if streamed else None)
+        if answer.status == 200:
             return answer
+        host, now = self._origin.host, self._clock.wall()
         raise error_of_status(
-            response.status,
-            response.get_header,
-            answer.body,
-            host=self._origin.host,
-            now=self._clock.wall(),
-            secret=self._authorization,
+            answer.status, answer.headers.get, answer.body, host=host, now=now, secret=self._authorization
         )
 
 
-def _authorization(url: Url, api_key: str | None) -> Secret | None:
+def _authorization(place: Place, api_key: str | None) -> Secret | None:
     if api_key:
         if not api_key.isascii() or not api_key.isprintable():
             msg = "The API key holds characters that no key has (a line break, perhaps): set its variable again."
             raise ConfigError(msg)
         return Secret(f"Bearer {api_key.strip()}")
-    if url.username or url.password:
-        pair = f"{unquote(url.username)}:{unquote(url.password or '')}"
-        return Secret(f"Basic {base64.b64encode(pair.encode()).decode()}")
+    if place.user:
+        return Secret(f"Basic {base64.b64encode(':'.join(place.user).encode()).decode()}")
     return None
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from core.base.endpoints import EndpointConfig
 from core.base.errors import ConfigError
 from core.base.records import Model
-from core.models.addresses import origin_of, parse_url
+from core.models.addresses import parse_url
 from core.models.extractive import ExtractiveModel
 from core.models.openai import OpenAIModel
 from core.models.transport import HttpTransport
@@ -34,9 +34,9 @@ def open_model(endpoint: EndpointConfig, *, transport: HttpTransport, env: Mappi
 
 
 def _key(endpoint: EndpointConfig, url: str, env: Mapping[str, str]) -> str | None:
-    origin = origin_of(parse_url(url))
+    origin = parse_url(url).origin
     if endpoint.key_env is None:
-        ours = {origin_of(parse_url(home)) for home in (OPENAI, env.get("OPENAI_BASE_URL") or OPENAI)}
+        ours = {parse_url(home).origin for home in (OPENAI, env.get("OPENAI_BASE_URL") or OPENAI)}
         return env.get("OPENAI_API_KEY") if origin in ours else None
     key = env.get(endpoint.key_env)
     if not key and not (origin.loopback or (origin.literal and origin.literal.is_private)):

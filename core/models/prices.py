@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-import genai_prices
-
 from core.base.endpoints import EndpointConfig
 from core.base.records import Usage
 
@@ -24,7 +22,7 @@ class Prices:
         self._unknown: set[tuple[str, str]] = set()
 
     def __repr__(self) -> str:
-        return f"<Prices genai-prices {genai_prices.__version__}, {len(self._unknown)} unknown>"
+        return f"<Prices {len(self._unknown)} unknown>"
 
     def cost(self, endpoint: EndpointConfig, model: str, usage: Usage) -> Decimal | None:
         """What a call cost; None where a price is missing. The embedded model costs nothing."""
@@ -42,6 +40,8 @@ class Prices:
     def _listed(self, provider: str, model: str, usage: Usage) -> Decimal | None:
         if (provider, model) in self._unknown:
             return None
+        import genai_prices  # 0.1 s, which only endpoints with a provider pay
+
         tokens = genai_prices.Usage(
             input_tokens=usage.input_tokens, output_tokens=usage.output_tokens, cache_read_tokens=usage.cached_tokens
         )

@@ -1,105 +1,110 @@
-"""Connections to model servers: one pool per origin over pyreqwest, its name resolved, checked and pinned.
+"""The connections to model servers, kept for the next call.
 
-Nothing is tried twice here: every request that may be billed is the caller's decision. Redirects are not followed.
+Our own HTTP/1.1 over asyncio, because what a call costs hangs on details that libraries leave open: a call that is
+cancelled closes its connection (so the server stops), nothing is sent twice, streams come through as they are sent, and
+an error says whether the request can have reached the server.
 """
 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
-from datetime import timedelta
 
-from pyreqwest.client import Client, ClientBuilder
-from pyreqwest.proxy import ProxyBuilder
+from core.base.errors import UnreachableError
+from core.models.addresses import Origin
+from core.models.dialling import Dialler
+from core.models.link import Answer, Deadlines, Link, Outgoing, Sink
 
-from core.models.addresses import Address, Origin, check_literal, first_open, resolve
-from core.models.farewell import remember
-from core.models.proxies import proxy_for
-
-RESOLVE_AGAIN_S = 300.0
 # Below the five seconds after which uvicorn (vLLM) closes an idle connection: no request meets a closing one.
 IDLE_CONNECTION_S = 4.0
-
-
-@dataclass(frozen=True, slots=True)
-class Deadlines:
-    """Seconds; the total is the request's own. first_byte None: only the total bounds it, for a queue may be long."""
-
-    connect: float = 10.0
-    first_byte: float | None = None
-    idle: float = 30.0
-
-
-@dataclass(slots=True)
-class _Pool:
-    client: Client
-    proxied: bool
-    address: Address | None
-    resolved_at: float
+DEADLINES = Deadlines()
 
 
 class HttpTransport:
     """The connections of one event loop, made inside it. `max_connections` bounds the requests in flight per origin."""
 
-    def __init__(self, *, max_connections: int = 1024, deadlines: Deadlines = Deadlines()) -> None:
+    def __init__(self, *, max_connections: int = 1024, deadlines: Deadlines = DEADLINES) -> None:
         self.max_connections = max_connections
         self.deadlines = deadlines
         self._pools: dict[Origin, _Pool] = {}
-        self._retired: list[Client] = []
-        self._lock = asyncio.Lock()
-        remember(self)
 
     def __repr__(self) -> str:
-        return f"<HttpTransport {', '.join(map(str, self._pools)) or 'idle'}>"
+        return f"<HttpTransport {', '.join(map(str, self._pools.values())) or 'idle'}>"
+
+    async def send(self, origin: Origin, request: Outgoing, seconds: float, sink: Sink | None = None) -> Answer:
+        """One request and its answer, within `seconds` in all; `Dialler.dial` and `Link.call` tell the errors."""
+        pool = self._pools.get(origin)
+        if pool is None:
+            pool = self._pools[origin] = _Pool(origin, self.max_connections, self.deadlines)
+        return await pool.send(request, seconds, sink)
 
     async def aclose(self) -> None:
         """Close every connection; calls in flight fail."""
-        clients = [pool.client for pool in self._pools.values()] + self._retired
-        self.drop()
-        for client in clients:
-            await client.close()
-
-    def drop(self) -> None:
-        """Let go of every connection without a word; for the end of the process."""
+        for pool in self._pools.values():
+            pool.close()
         self._pools.clear()
-        self._retired.clear()
+        await asyncio.sleep(0)
 
-    async def client(self, origin: Origin) -> Client:
-        """The pool of an origin, its name checked within the last five minutes; Unreachable- or RejectedError."""
-        pool = self._pools.get(origin)
-        if pool and asyncio.get_running_loop().time() - pool.resolved_at < RESOLVE_AGAIN_S:
-            return pool.client
-        async with self._lock:
-            if self._pools.get(origin) is pool:
-                self._pools[origin] = await self._renewed(origin, pool)
-            return self._pools[origin].client
 
-    def forget(self, origin: Origin) -> None:
-        """Resolve the name anew on the next call: nobody answered at the old address."""
-        if pool := self._pools.get(origin):
-            pool.resolved_at = float("-inf")
+class _Pool:
+    """The connections to one origin: the one used last is used next, and those that idle too long are closed."""
 
-    async def _renewed(self, origin: Origin, old: _Pool | None) -> _Pool:
-        proxy = proxy_for(origin)
-        check_literal(origin)
-        # Behind a proxy the name is the proxy's to resolve.
-        address = None if proxy else await first_open(origin, await resolve(origin), self.deadlines.connect)
+    def __init__(self, origin: Origin, most: int, deadlines: Deadlines) -> None:
+        self._origin = origin
+        self._most = most
+        self._deadlines = deadlines
+        self._dialler = Dialler(origin, deadlines)
+        self._via = self._dialler.via
+        self._slots = asyncio.Semaphore(most)
+        self._idle: list[Link] = []
+        self._busy: set[Link] = set()
+
+    def __str__(self) -> str:
+        return f"{self._origin} {len(self._busy)}/{self._most}"
+
+    async def send(self, request: Outgoing, seconds: float, sink: Sink | None) -> Answer:
+        until = asyncio.get_running_loop().time() + seconds
+        await self._admit(until)
+        try:
+            link = self._waiting() or await self._dialler.dial(until)
+            self._busy.add(link)
+            try:
+                return await link.call(request, self._via, until, sink)
+            finally:
+                self._put_back(link)
+        finally:
+            self._slots.release()
+
+    async def _admit(self, until: float) -> None:
+        if not self._slots.locked():
+            await self._slots.acquire()
+            return
+        at = min(until, asyncio.get_running_loop().time() + self._deadlines.connect)
+        try:
+            async with asyncio.timeout_at(at):
+                await self._slots.acquire()
+        except TimeoutError:
+            msg = f"All {self._most} connections to {self._origin} are busy: lower the limit or raise max_connections."
+            raise UnreachableError(msg) from None
+
+    def _waiting(self) -> Link | None:
+        """A connection that can be used again."""
         now = asyncio.get_running_loop().time()
-        if old and (old.proxied, old.address) == (proxy is not None, address):
-            old.resolved_at = now
-            return old
-        if old:
-            self._retired.append(old.client)
-        return _Pool(self._build(origin, proxy, address), proxy is not None, address, now)
+        while self._idle:
+            link = self._idle.pop()
+            if link.reusable and now - link.idle_since < IDLE_CONNECTION_S:
+                return link
+            link.close()
+        return None
 
-    def _build(self, origin: Origin, proxy: str | None, address: Address | None) -> Client:
-        connect = timedelta(seconds=self.deadlines.connect)
-        builder = ClientBuilder().no_proxy().http1_only().follow_redirects(False).referer(False).user_agent("brigade")
-        builder = builder.gzip(False).brotli(False).zstd(False).deflate(False)
-        builder = builder.max_connections(self.max_connections).pool_idle_timeout(timedelta(seconds=IDLE_CONNECTION_S))
-        builder = builder.connect_timeout(connect).pool_timeout(connect)
-        if proxy:
-            builder = builder.proxy(ProxyBuilder.all(proxy))
-        if address and origin.literal is None:
-            builder = builder.resolve(origin.host, str(address), origin.port)
-        return builder.build()
+    def _put_back(self, link: Link) -> None:
+        self._busy.discard(link)
+        if link.reusable:
+            self._idle.append(link)
+        while self._idle and link.idle_since - self._idle[0].idle_since > IDLE_CONNECTION_S:
+            self._idle.pop(0).close()
+
+    def close(self) -> None:
+        """Close all."""
+        for link in [*self._idle, *self._busy]:
+            link.close()
+        self._idle.clear()

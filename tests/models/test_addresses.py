@@ -10,7 +10,7 @@ import pytest
 
 from core.base.errors import ConfigError, RejectedError
 from core.models import HttpTransport, OpenAIModel
-from core.models.addresses import origin_of, parse_url, resolve
+from core.models.addresses import parse_url, resolve
 from tests.models.asking import PLAIN
 from tests.support.fault_server import FaultServer
 
@@ -60,7 +60,7 @@ def test_a_name_is_judged_by_what_it_resolves_to(address: str, monkeypatch: pyte
 
         monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", lie)
         with pytest.raises(RejectedError, match="metadata"):
-            await resolve(origin_of(parse_url("http://innocent.example/v1")))
+            await resolve(parse_url("http://innocent.example/v1").origin)
 
     asyncio.run(main())
 
@@ -115,7 +115,7 @@ def test_the_address_that_answers_is_taken(monkeypatch: pytest.MonkeyPatch) -> N
 )
 def test_local_and_private_servers_are_allowed(url: str) -> None:
     """Loopback and private ranges are where model servers live."""
-    assert len(asyncio.run(resolve(origin_of(parse_url(url))))) == 1
+    assert len(asyncio.run(resolve(parse_url(url).origin))) == 1
 
 
 @pytest.mark.parametrize(

@@ -279,7 +279,9 @@ def test_requests_in_one_packet_are_answered_in_order() -> None:
         body = json.dumps({"model": "practice-small", "messages": [{"role": "user", "content": "Hello."}]})
         call = f"POST /v1/chat/completions HTTP/1.1\r\ncontent-length: {len(body)}\r\n\r\n{body}"
         writer.write((call + "GET /health HTTP/1.1\r\nconnection: close\r\n\r\n").encode())
-        return await reader.read()
+        whole = await reader.read()
+        writer.close()
+        return whole
 
     whole = serving(QUICK, use)
     assert 0 < whole.index(b"chat.completion") < whole.index(b'"status":"ok"')
