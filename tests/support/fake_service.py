@@ -87,6 +87,7 @@ class FakeSettings:
 
     search_limit: int = 8
     llm_limit: int = 16
+    model: str = "practice-small"
 
 
 class FakeService:

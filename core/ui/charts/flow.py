@@ -53,37 +53,21 @@ def in_flight(
 def _gate(
     samples: Sequence[GateSample], words: Mapping[str, str], palette: Palette, color: str, *, first: bool
 ) -> tuple[go.Scatter, ...]:
+    """Area, limit and waiters of one gate; only the first gate's are in the legend."""
+    lines = {
+        "in_flight": {"color": color, "width": 1.5},
+        "limit": {"color": palette.text, "width": 1.5, "shape": "hv", "dash": "dash"},
+        "waiting": {"color": palette.muted, "width": 1, "dash": "dot"},
+    }
     at = [s.t for s in samples]
-    area = go.Scatter(
-        x=at,
-        y=[s.in_flight for s in samples],
-        name=words["in_flight"],
-        mode="lines",
-        fill="tozeroy",
-        line={"color": color, "width": 1.5},
-        fillcolor=_faint(color),
-        legendgroup="in_flight",
-        showlegend=first,
-    )
-    limit = go.Scatter(
-        x=at,
-        y=[s.limit for s in samples],
-        name=words["limit"],
-        mode="lines",
-        line={"color": palette.text, "width": 1.5, "shape": "hv", "dash": "dash"},
-        legendgroup="limit",
-        showlegend=first,
-    )
-    waiting = go.Scatter(
-        x=at,
-        y=[s.waiting for s in samples],
-        name=words["waiting"],
-        mode="lines",
-        line={"color": palette.muted, "width": 1, "dash": "dot"},
-        legendgroup="waiting",
-        showlegend=first,
-    )
-    return area, limit, waiting
+    traces = {
+        name: go.Scatter(x=at, y=[getattr(s, name) for s in samples], name=words[name], mode="lines", line=line)
+        for name, line in lines.items()
+    }
+    for name, trace in traces.items():
+        trace.update(legendgroup=name, showlegend=first)
+    traces["in_flight"].update(fill="tozeroy", fillcolor=_faint(color))
+    return tuple(traces.values())
 
 
 def _faint(color: str) -> str:

@@ -20,6 +20,7 @@ from core.ui.numbers import count
 from core.ui.sentences import forecast_cost, forecast_sentence, forecast_time
 
 if TYPE_CHECKING:
+    from core.service import Service
     from core.ui.frame import Desk
 
 CONFIRM_ABOVE = Decimal("5")  # USD of the forecast's high end from which the start must be typed
@@ -39,40 +40,48 @@ class Order:
 
 
 def take_order(desk: Desk, workload: Workload, items: Items, size: int) -> Order:
-    """The settings form's values as an order."""
+    """The settings of a run to come; the forecast below follows every change at once."""
     settings = desk.service.settings
-    models = dict(desk.service.models())
     with st.container(border=True):
         st.subheader(t("launch.settings"), anchor=False)
-        model = st.selectbox(
-            t("launch.model"),
-            list(models),
-            format_func=lambda m: f"{m or t('launch.model_first')} · {models[m]}",
-            key="model",
-            placeholder=t("launch.model_default"),
-            help=t("launch.model_help"),
-        )
-        llm = st.slider(t("launch.llm_limit"), 1, 128, settings.llm_limit, key="llm_limit", help=t("launch.llm_help"))
+        model = _model(desk.service, settings.model)
+        llm = _limit("llm_limit", "llm", settings.llm_limit, 128)
         searches = any(s.kind == "search" for s in workload.stages)
-        search = settings.search_limit
-        if searches:
-            search = st.slider(
-                t("launch.search_limit"), 1, 64, search, key="search_limit", help=t("launch.search_help")
-            )
-        budget = st.number_input(
-            t("launch.budget"),
-            0.01,
-            None,
-            None,
-            0.5,
-            "%.2f",
-            key="budget",
-            placeholder=t("launch.budget_none"),
-            help=t("launch.budget_help"),
-        )
-    return Order(
-        workload.id, items, size, int(llm), int(search), model, None if budget is None else Decimal(str(budget))
+        search = _limit("search_limit", "search", settings.search_limit, 64) if searches else settings.search_limit
+        return Order(workload.id, items, size, llm, search, model, _budget())
+
+
+def _model(service: Service, usual: str) -> str | None:
+    endpoints = dict(service.models())
+    first = list(endpoints).index(usual) if usual in endpoints else 0
+    return st.selectbox(
+        t("launch.model"),
+        list(endpoints),
+        index=first,
+        format_func=lambda m: f"{m or t('launch.model_first')} · {endpoints[m]}",
+        key="model",
+        placeholder=t("launch.model_default"),
+        help=t("launch.model_help"),
     )
+
+
+def _limit(key: str, resource: str, now: int, most: int) -> int:
+    name = t(f"launch.{resource}_limit")
+    return int(st.slider(name, 1, max(most, now), now, key=key, help=t(f"launch.{resource}_help")))
+
+
+def _budget() -> Decimal | None:
+    budget = st.number_input(
+        t("launch.budget"),
+        min_value=0.01,
+        value=None,
+        step=0.5,
+        format="%.2f",
+        key="budget",
+        placeholder=t("launch.budget_none"),
+        help=t("launch.budget_help"),
+    )
+    return None if budget is None else Decimal(str(budget))
 
 
 def show_launch(desk: Desk, order: Order) -> None:
