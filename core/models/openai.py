@@ -39,7 +39,7 @@ class OpenAIModel:
         self._origin = place.origin
         self._path = _ENDING.sub("", place.path)
         self.base_url = f"{self._origin}{self._path}"
-        self._transport = transport
+        self.transport = transport
         self._clock = clock
         self._strict = self._origin.host == "api.openai.com"
 
@@ -96,7 +96,7 @@ class OpenAIModel:
         return Outgoing(method, f"{self._path}{path}", key + _LINES, body)
 
     async def _send(self, request: Outgoing, seconds: float, streamed: StreamedAnswer | None) -> Answer:
-        answer = await self._transport.send(self._origin, request, seconds, streamed.take if streamed else None)
+        answer = await self.transport.send(self._origin, request, seconds, streamed.take if streamed else None)
         if answer.status == 200:
             return answer
         host, now = self._origin.host, self._clock.wall()

@@ -126,6 +126,19 @@ async def drip(_: Received, writer: asyncio.StreamWriter) -> None:
         await asyncio.sleep(0.01)
 
 
+async def good_then_gone(_: Received, writer: asyncio.StreamWriter) -> None:
+    """A good answer that promises to stay, and then a closed connection."""
+    await good()(_, writer)
+    writer.close()
+
+
+async def stream_without_end(_: Received, writer: asyncio.StreamWriter) -> None:
+    """A complete event stream whose last chunk never comes."""
+    writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n")
+    _chunked(writer, f"data: {json.dumps(chunk('ok', 'stop'))}\n\ndata: [DONE]\n\n".encode())
+    await asyncio.Event().wait()
+
+
 def oversized(*, declared: bool, streamed: bool = False) -> Fault:
     """A body of 11 MB, with or without saying so beforehand."""
 
@@ -161,6 +174,7 @@ class FaultServer:
         self._tasks: set[asyncio.Task[None]] = set()
         self.requests: list[Received] = []
         self.connections = 0
+        self.open = 0
 
     def enqueue(self, *faults: Fault) -> None:
         """More faults, in order."""
@@ -184,14 +198,37 @@ class FaultServer:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         self.connections += 1
+        self.open += 1
         try:
             while received := await _read(reader):
                 self.requests.append(received)
-                await (self._faults.popleft() if self._faults else good())(received, writer)
+                await self._answer(received, reader, writer)
         except (OSError, asyncio.CancelledError):
             pass
         finally:
+            self.open -= 1
             writer.transport.abort()
+
+    async def _answer(self, received: Received, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Do what is next in the queue, until it is done or the client goes."""
+        fault = self._faults.popleft() if self._faults else good()
+        doing = asyncio.ensure_future(fault(received, writer))
+        gone = asyncio.ensure_future(_gone(reader))
+        try:
+            await asyncio.wait([doing, gone], return_when=asyncio.FIRST_COMPLETED)
+            if gone.done() and not doing.done():
+                raise ConnectionResetError
+            await doing
+        finally:
+            for task in (doing, gone):
+                task.cancel()
+            await asyncio.gather(doing, gone, return_exceptions=True)
+
+
+async def _gone(reader: asyncio.StreamReader) -> None:
+    """Wait until the client has hung up; it sends nothing while it waits for an answer."""
+    while not reader.at_eof() and reader.exception() is None:
+        await asyncio.sleep(0.002)
 
 
 async def _read(reader: asyncio.StreamReader) -> Received | None:
