@@ -73,7 +73,7 @@ class EdgeIndex:
     def _point(self, sentence: Prepared) -> Any:
         key = point_id(sentence.restaurant_id, sentence.review_id, sentence.position)
         sparse = edge.SparseVector(list(sentence.terms), list(sentence.terms.values()))
-        vectors: dict[str, Any] = {self._config.dense: sentence.dense, self._config.sparse: sparse}
+        vectors: dict[str, Any] = {self._config.dense: sentence.dense.tolist(), self._config.sparse: sparse}
         return edge.Point(key, vectors, payload_of(sentence, self._config))
 
     def _restaurant(self, restaurant_id: str) -> Any:
