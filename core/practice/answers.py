@@ -15,7 +15,9 @@ from core.models.extractive.model import answer as extract
 from core.models.tokens import estimate_tokens
 from core.practice.presets import Preset
 
-_FIRST_EVIDENCE = re.compile(r'kind="evidence"[^\n]*\n\[1\] \(r\d+[^)]*\) ([^\n]+)')
+_EVIDENCE = re.compile(r'kind="evidence"[^\n]*\n\[1\] \(r\d+[^)]*\) ([^\n]+)')
+_RESULT = re.compile(r'kind="results"[^\n]*\n(?:\[[^\]\n]+\] \(nothing found\)\n)*\[[^\]\n]+\] ([^\n]+)')
+BRIEF_CHARS = 200
 CACHED = 2048
 LARGEST_CACHED = 16_384
 
@@ -77,17 +79,22 @@ class Answers:
         return Asked(request.model, request.stream, with_usage, reply)
 
     def _answer(self, request: ModelRequest) -> ModelReply:
-        if self._preset.answers == "brief" and not request.json:
-            return _brief(request)
-        return extract(request)
+        brief = _brief(request) if self._preset.answers == "brief" and not request.json else None
+        return brief or extract(request)
 
 
-def _brief(request: ModelRequest) -> ModelReply:
-    """The first evidence sentence, cited: enough for a measurement of everything but the text."""
+def _brief(request: ModelRequest) -> ModelReply | None:
+    """The best evidence, cited, or the first result, or the question itself; None where that exceeds max_tokens."""
     prompt = "\n".join(message.content for message in request.messages)
-    found = _FIRST_EVIDENCE.search(prompt)
-    text = f"{found[1]} [1]" if found else "Nothing to tell."
-    return ModelReply(text, Usage(estimate_tokens(prompt), estimate_tokens(text), estimated=True))
+    if found := _EVIDENCE.search(prompt):
+        text = f"{found[1]} [1]"
+    else:
+        found = _RESULT.search(prompt)
+        text = found[1] if found else request.messages[-1].content.strip().partition("\n")[0][:BRIEF_CHARS]
+    tokens = estimate_tokens(text)
+    if not text or tokens > request.max_tokens:
+        return None
+    return ModelReply(text, Usage(estimate_tokens(prompt), tokens, estimated=True))
 
 
 def _object(body: bytes) -> dict[str, Any]:

@@ -27,7 +27,8 @@ from core.models.prices import PRACTICE_PRICES
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """A practice server's law; times in seconds. seats 0: no limit; answers: `extractive`, or `brief` (cheaper)."""
+    """A practice server's law; times in seconds. seats 0: no limit; answers: `extractive`, or `brief`
+    (a tenth of the server's CPU)."""
 
     name: str
     title: str
@@ -75,7 +76,12 @@ _GPU = Preset(
     seats=128,
 )
 _ALL = (
-    Preset("zero", "No latency at all: what remains is the pipeline's own cost.", law="instant"),
+    Preset(
+        "zero",
+        "No latency and brief answers (the best sentence, cited): what remains is the pipeline's own cost.",
+        law="instant",
+        answers="brief",
+    ),
     _GPU,
     replace(
         _GPU,

@@ -33,6 +33,7 @@ PROMPT = """Summarise what guests say of the service.
 REQUEST = ModelRequest("practice-small", (Message("user", PROMPT),), max_tokens=160, timeout=5.0)
 BATCH = replace(REQUEST, json=True)
 ZERO = PRESETS["zero"]
+THOROUGH = replace(ZERO, answers="extractive")
 QUICK = Preset("quick", "", step_s=0.0005, step_per_seat_s=0.00001, prefill_s=0.001, seats=8)
 
 
@@ -72,7 +73,7 @@ async def get(model: OpenAIModel, path: str) -> Any:
     return json.loads(body) if "json" in headers["content-type"] else body.decode()
 
 
-@pytest.mark.parametrize("preset", [ZERO, QUICK, replace(PRESETS["fixed"], latency_s=0.02)], ids=lambda p: p.law)
+@pytest.mark.parametrize("preset", [THOROUGH, QUICK, replace(PRESETS["fixed"], latency_s=0.02)], ids=lambda p: p.law)
 @pytest.mark.parametrize("stream", [False, True])
 def test_answers_are_the_extractive_models(preset: Preset, stream: bool) -> None:
     """Whatever the speed, whole or streamed: the embedded model's text and its token counts."""
@@ -287,14 +288,27 @@ def test_requests_in_one_packet_are_answered_in_order() -> None:
     assert 0 < whole.index(b"chat.completion") < whole.index(b'"status":"ok"')
 
 
-def test_brief_answers_cite_the_first_sentence() -> None:
-    """answers="brief" saves the server's CPU in benches: the best evidence, cited."""
+RESULTS = """<data id="1a" kind="results">
+[price] (nothing found)
+[service] Friendly, but slow. [service 1]
+</data id="1a">"""
+
+
+@pytest.mark.parametrize(
+    ("prompt", "text"),
+    [
+        (PROMPT, "The waiter forgot our order twice and never came back to apologise. [1]"),
+        (RESULTS, "Friendly, but slow. [service 1]"),
+        ("Hello there.\nMore.", "Hello there."),
+    ],
+)
+def test_brief_answers_say_one_thing(prompt: str, text: str) -> None:
+    """answers="brief" saves the server's CPU in benches: the best evidence, the first result, or the question."""
 
     async def use(model: OpenAIModel, _: PracticeServer) -> str:
-        return (await model.complete(REQUEST)).text
+        return (await model.complete(replace(REQUEST, messages=(Message("user", prompt),)))).text
 
-    said = serving(replace(ZERO, answers="brief"), use)
-    assert said == "The waiter forgot our order twice and never came back to apologise. [1]"
+    assert serving(ZERO, use) == text
 
 
 def test_nothing_here_is_a_server_fault() -> None:
