@@ -16,7 +16,7 @@ from core.base.workload import Stage
 from core.base.workload_files import load_workload
 from core.models import HttpTransport, OpenAIModel
 from core.pipeline.allocations import Allocations
-from core.pipeline.context import Route, Unpriced
+from core.pipeline.routes import Route, Unpriced
 from core.pipeline.control import Commands
 from core.pipeline.driver import Order, RunDriver
 from core.pipeline.engine import Engine

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from core.base.endpoints import EndpointConfig
-from core.base.errors import ModelError, RejectedError, RunError, UnknownError
+from core.base.errors import BrigadeError, ModelError, RejectedError, RunError, UnknownError
 from core.base.records import Model, Searcher, Usage
 from core.base.settings import Settings
+from core.flow import Rates
 from core.models import HttpTransport, OpenAIModel, Prices, open_model
-from core.pipeline.context import Route
+from core.pipeline.pool import Lane, Pool
+from core.pipeline.routes import Route
 from core.practice import PracticeProcess
 from core.search import check, open_searcher
 
@@ -35,23 +38,31 @@ class EndpointPricing:
 
 
 class PracticeServers:
-    """The practice servers of this process by preset: started on first use, stopped with the service."""
+    """The practice servers of this process by endpoint: started on first use, stopped with the service."""
 
     def __init__(self) -> None:
         self._running: dict[str, PracticeProcess] = {}
+        self._one_at_a_time = threading.Lock()
+        self._closed = False
 
-    def url(self, preset: str) -> str:
-        """The API base of the server of that preset, started now if it does not run (blocking)."""
-        server = self._running.get(preset)
-        if server is None or not server.alive:
-            server = self._running[preset] = PracticeProcess(preset)
-        return server.url
+    def url(self, name: str, preset: str) -> str:
+        """The API base of an endpoint's server, started now if it does not run (blocking)."""
+        with self._one_at_a_time:
+            if self._closed:
+                msg = "The service is closed; its practice servers are gone. Open a new one."
+                raise RunError(msg)
+            server = self._running.get(name)
+            if server is None or not server.alive:
+                server = self._running[name] = PracticeProcess(preset)
+            return server.url
 
     def close(self) -> None:
-        """Stop them all."""
-        for server in self._running.values():
-            server.stop()
-        self._running.clear()
+        """Stop them all, for good."""
+        with self._one_at_a_time:
+            self._closed = True
+            for server in self._running.values():
+                server.stop()
+            self._running.clear()
 
 
 class Connections:
@@ -64,7 +75,8 @@ class Connections:
         self._prices = Prices()
         self._stack = AsyncExitStack()
         self._clients: dict[str, Model] = {}
-        self._routes: dict[str, Route] = {}
+        self._lanes: dict[str, Lane] = {}
+        self._pools: dict[str, Pool] = {}
         self._transport: HttpTransport | None = None
 
     async def __aenter__(self) -> Connections:
@@ -83,29 +95,53 @@ class Connections:
         return searcher
 
     async def prepare(self, model: str) -> str:
-        """Make a model's route ready and its server answer; the model's name, found out when it was ''."""
-        endpoint = await self._started(self.settings.endpoint_for(model))
-        client = self._client(endpoint)
-        name = await self._confirmed(endpoint, client, model)
-        route = Route(endpoint.name, name, client, EndpointPricing(self._prices, endpoint), endpoint.stream)
-        self._routes[model] = self._routes[name] = route
-        return name
+        """Make a model's pool ready and its servers answer; the model's name, found out when it was ''.
 
-    def route(self, model: str) -> Route:
-        """The route of a model name; one that was not prepared gets a client now, its server unasked."""
-        route = self._routes.get(model)
-        if route is None:
-            endpoint = self.settings.endpoint_for(model)
-            if endpoint.kind == "practice":
-                endpoint = replace(endpoint, url=self._practice.url(endpoint.preset))
-            pricing = EndpointPricing(self._prices, endpoint)
-            route = self._routes[model] = Route(endpoint.name, model, self._client(endpoint), pricing, endpoint.stream)
-        return route
+        Of several endpoints one that answers is enough: the others join when their breakers let them.
+        """
+        names: list[str] = []
+        problems: list[BrigadeError] = []
+        for endpoint in self.settings.endpoints_for(model):
+            started = await self._started(endpoint)
+            try:
+                names.append(await self._confirmed(started, self._client(started), model))
+            except BrigadeError as error:
+                problems.append(error)
+        if not names:
+            raise problems[0]
+        self._pools[model] = self._pools[names[0]] = self._pool_of(model, names[0])
+        return names[0]
 
-    async def _started(self, endpoint: EndpointConfig) -> EndpointConfig:
+    def pool(self, model: str) -> Pool:
+        """The pool of a model name; one that was not prepared gets its clients now, its servers unasked."""
+        found = self._pools.get(model)
+        if found is None:
+            found = self._pools[model] = self._pool_of(model, model)
+        return found
+
+    def _pool_of(self, model: str, name: str) -> Pool:
+        endpoints = [self._with_url(endpoint) for endpoint in self.settings.endpoints_for(model)]
+        return Pool([(self._lane(endpoint), self._route(endpoint, name)) for endpoint in endpoints])
+
+    def _lane(self, endpoint: EndpointConfig) -> Lane:
+        """The endpoint's one lane, whatever the model."""
+        lane = self._lanes.get(endpoint.name)
+        if lane is None:
+            rates = Rates(endpoint.rpm, endpoint.tpm, name=endpoint.name)
+            lane = self._lanes[endpoint.name] = Lane(endpoint.name, limit=endpoint.limit, rates=rates)
+        return lane
+
+    def _route(self, endpoint: EndpointConfig, name: str) -> Route:
+        pricing = EndpointPricing(self._prices, endpoint)
+        return Route(endpoint.name, name, self._client(endpoint), pricing, endpoint.stream)
+
+    def _with_url(self, endpoint: EndpointConfig) -> EndpointConfig:
         if endpoint.kind != "practice":
             return endpoint
-        return replace(endpoint, url=await asyncio.to_thread(self._practice.url, endpoint.preset))
+        return replace(endpoint, url=self._practice.url(endpoint.name, endpoint.preset))
+
+    async def _started(self, endpoint: EndpointConfig) -> EndpointConfig:
+        return await asyncio.to_thread(self._with_url, endpoint)
 
     def _client(self, endpoint: EndpointConfig) -> Model:
         client = self._clients.get(endpoint.name)

@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import logging
 import os
 import secrets
 import socket
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
 from core.base.allocation import Allocation, allocation
-from core.base.errors import RunError
+from core.base.errors import ConfigError, RunError, UnknownError
 from core.base.records import ItemStatus, Query, RunStatus, Searcher
 from core.base.settings import Settings
 from core.base.views import RunView
 from core.base.workload import Stage, Workload
 from core.base.workload_files import find_workload
 from core.connections import Connections, PracticeServers
-from core.flow import Budget
+from core.flow import Budget, check_limit
 from core.pipeline.allocations import Allocations
 from core.pipeline.control import Commands
 from core.pipeline.driver import Order, RunDriver
@@ -29,10 +31,16 @@ from core.pipeline.engine import Engine
 from core.runtime import Runtime
 from core.store import Store
 
+CLOSED = "The program was closed."
+log = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """A run to be: checked input, nothing written yet. model '' means: whatever the server offers first."""
+    """A run to be: checked input, nothing written yet. model '' means: whatever the server offers first.
+
+    ConfigError or UnknownError for what no run can be given.
+    """
 
     workload: Workload
     items: tuple[str, ...]
@@ -44,12 +52,27 @@ class Launch:
     window: int = 0
     budget: Decimal | None = None
 
+    def __post_init__(self) -> None:
+        check_limit(self.llm_limit, "llm")
+        check_limit(self.search_limit, "search")
+        if self.window < 0:
+            msg = f"The window is {self.window}; it must be 0 (found from the limits) or more items."
+            raise ConfigError(msg)
+        if self.budget is not None and not (self.budget.is_finite() and self.budget >= 0):
+            msg = f"The budget is {self.budget}; it must be an amount in US dollars of 0 or more."
+            raise ConfigError(msg)
+        known = [stage.id for stage in self.workload.stages if stage.kind == "llm"]
+        for stage in self.stage_models:
+            if stage not in known:
+                msg = f"There is no model stage {stage!r}; the stages are {', '.join(known)}."
+                raise UnknownError(msg)
+
 
 @dataclass(slots=True)
 class Live:
     """A run that this process owns; `future` ends with it."""
 
-    future: concurrent.futures.Future[RunView] = field(default_factory=concurrent.futures.Future)
+    future: concurrent.futures.Future[RunView]
     driver: RunDriver | None = None
 
 
@@ -63,6 +86,8 @@ class Launcher:
         self._env = env
         self._practice = PracticeServers()
         self._live: dict[str, Live] = {}
+        self._door = threading.Lock()
+        self._closing = False
         self._owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
 
     def __repr__(self) -> str:
@@ -102,9 +127,8 @@ class Launcher:
         if run.status is RunStatus.CANCELLED:
             msg = f"Run {run.id} was cancelled; start a new one."
             raise RunError(msg)
-        if retry_failed:
-            self._store.runs.requeue(run.id, [ItemStatus.FAILED])
-        self._begin(run.id, replace(self._relaunch(run, who), **changes), resumed=True)
+        launch = replace(self._relaunch(run, who), **changes)
+        self._begin(run.id, launch, resumed=True, retry=[ItemStatus.FAILED] if retry_failed else [])
 
     def _relaunch(self, run: RunView, who: str) -> Launch:
         settings = run.settings
@@ -113,34 +137,64 @@ class Launcher:
             workload=find_workload(run.workload, self._settings.workloads),
             items=(),
             who=who,
-            llm_limit=run.llm_limit,
-            search_limit=run.search_limit,
+            llm_limit=run.llm_limit or self._settings.llm_limit,  # 0: its process ended before it began
+            search_limit=run.search_limit or self._settings.search_limit,
             model=str(settings.get("model", self._settings.model)),
             stage_models=dict(settings.get("stage_models", {})),
             window=int(settings.get("window", 0)),
             budget=None if budget is None else Decimal(str(budget)),
         )
 
-    def _begin(self, run_id: str, launch: Launch, *, resumed: bool) -> None:
+    def _begin(self, run_id: str, launch: Launch, *, resumed: bool, retry: Sequence[ItemStatus] = ()) -> None:
         """Start the run's task and wait until its preflight is through; its error is the caller's."""
         ready: concurrent.futures.Future[None] = concurrent.futures.Future()
-        live = self._live[run_id] = Live()
-        live.future = self._runtime.submit(self._run(run_id, launch, ready, resumed=resumed))
-        live.future.add_done_callback(lambda done: _pass_on(done, ready))
-        try:
-            ready.result()
-        except BaseException:
-            self._live.pop(run_id, None)
-            raise
+        with self._door:
+            self._admit(run_id)
+            live = Live(self._runtime.submit(self._run(run_id, launch, ready, resumed=resumed, retry=retry)))
+            self._live[run_id] = live
+        live.future.add_done_callback(lambda done: self._ended(run_id, live, done, ready))
+        ready.result()
+
+    def _admit(self, run_id: str) -> None:
+        """RunError when closing, or where the run is at work here already: its lease would not tell the two apart."""
+        if self._closing:
+            msg = "The service is being closed: it begins no runs any more."
+            raise RunError(msg)
+        if self.owns(run_id):
+            msg = f"Run {run_id} is being worked on by this process already; watch it with: show {run_id}"
+            raise RunError(msg)
+
+    def _ended(
+        self,
+        run_id: str,
+        live: Live,
+        done: concurrent.futures.Future[RunView],
+        ready: concurrent.futures.Future[None],
+    ) -> None:
+        """Let go of a run that is over; an error that nobody waits for any more is at least in the log."""
+        with self._door:
+            if self._live.get(run_id) is live:
+                del self._live[run_id]
+        if ready.done() and not done.cancelled() and (error := done.exception()) is not None:
+            log.error("run %s was left without a last word", run_id, exc_info=error)
+        _pass_on(done, ready)
 
     async def _run(
-        self, run_id: str, launch: Launch, ready: concurrent.futures.Future[None], *, resumed: bool
+        self,
+        run_id: str,
+        launch: Launch,
+        ready: concurrent.futures.Future[None],
+        *,
+        resumed: bool,
+        retry: Sequence[ItemStatus],
     ) -> RunView:
         async with self.connections() as connections:
             searcher = await self._searcher(connections, launch.workload)
             allocations = await self._allocations(connections, launch)
             if not resumed:
                 await asyncio.to_thread(self._write, run_id, launch, allocations)
+            if retry:
+                await asyncio.to_thread(self._store.runs.requeue, run_id, retry)
             before = await asyncio.to_thread(self._store.runs.view, run_id)
             engine = self._engine(before, launch, connections, searcher, allocations)
             driver = RunDriver(
@@ -149,8 +203,15 @@ class Launcher:
                 engine,
                 Commands(self._store, run_id, allocations),
             )
-            self._live[run_id].driver = driver
+            self._hand_over(run_id, driver)
             return await driver.drive(lambda: _set(ready))
+
+    def _hand_over(self, run_id: str, driver: RunDriver) -> None:
+        """From here on `stop` reaches the run; one that was on its way while the service closed is told now."""
+        with self._door:
+            self._live[run_id].driver = driver
+        if self._closing:
+            driver.engine.stop(RunStatus.INTERRUPTED, CLOSED)
 
     async def _searcher(self, connections: Connections, workload: Workload) -> Searcher | None:
         """A searcher that has answered once where the workload searches: loading the embedder is not the first item's
@@ -186,7 +247,7 @@ class Launcher:
     ) -> Engine:
         return Engine(
             launch.workload,
-            route=connections.route,
+            pools=connections.pool,
             allocate=allocations,
             searcher=searcher,
             search_limit=launch.search_limit,
@@ -233,9 +294,12 @@ class Launcher:
 
     def close(self, timeout_s: float) -> None:
         """Drain the runs for so long, then cancel what is left, stop the practice servers and the thread."""
-        for run_id in list(self._live):
-            self.stop(run_id, "The program was closed.")
-        concurrent.futures.wait([live.future for live in self._live.values()], timeout_s)
+        with self._door:
+            self._closing = True
+            left = dict(self._live)
+        for run_id in left:
+            self.stop(run_id, CLOSED)
+        concurrent.futures.wait([live.future for live in left.values()], timeout_s)
         self._runtime.close()
         self._practice.close()
 

@@ -13,6 +13,7 @@ ENDPOINT_KINDS = ("openai", "extractive", "practice")
 class EndpointConfig:
     """A server (or local function) that serves models.
 
+    limit is the most calls in flight there, rpm and tpm its quota of requests and tokens a minute (None: not limited);
     url is the API base, e.g. http://127.0.0.1:8000/v1; key_env the *name* of the variable that holds the key;
     prices are USD per million tokens (None: ask genai-prices under `provider`, else unpriced); preset is the
     practice server's.
@@ -28,6 +29,9 @@ class EndpointConfig:
     price_input: Decimal | None = None
     price_output: Decimal | None = None
     preset: str = "single-gpu-8b"
+    limit: int | None = None
+    rpm: int | None = None
+    tpm: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

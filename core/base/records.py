@@ -131,13 +131,15 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class ModelReply:
-    """A model's answer. finish: stop, length or content_filter; ttft: seconds to the first token (streamed only)."""
+    """A model's answer. finish: stop, length or content_filter; ttft: seconds to the first token (streamed only);
+    quota: what the response's headers say of rate limits, names in lower case."""
 
     text: str
     usage: Usage
     finish: str = "stop"
     ttft: float | None = None
     model: str | None = None
+    quota: Mapping[str, str] = field(default_factory=dict)
 
 
 class Model(Protocol):

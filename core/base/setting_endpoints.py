@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from core.base.endpoints import ENDPOINT_KINDS, EndpointConfig
-from core.base.setting_table import Parse, flag, money, one_of, text, url, variable
+from core.base.setting_table import Parse, flag, money, one_of, text, url, variable, whole
 from core.base.toml_tables import Table, shown
 
 CLI = "cli"
@@ -92,6 +92,9 @@ def _endpoint(table: Table) -> EndpointConfig:
         stream=_value(table, "stream", flag) is not False,
         provider=_value(table, "provider", text),
         preset=_value(table, "preset", text) or default.preset,
+        limit=_value(table, "limit", whole(1)),
+        rpm=_value(table, "rpm", whole(1)),
+        tpm=_value(table, "tpm", whole(1)),
         **_prices(table),
     )
     table.done()

@@ -51,20 +51,23 @@ class Settings:
     keys_set: frozenset[str] = frozenset()
 
     def endpoint_for(self, model: str) -> EndpointConfig:
-        """The endpoint that serves a model; UnknownError lists the known models.
+        """The first endpoint that serves a model; UnknownError lists the known models."""
+        return self.endpoints_for(model)[0]
 
-        That is the command line's for its model, else one that lists the model, else an openai endpoint without a list.
+    def endpoints_for(self, model: str) -> tuple[EndpointConfig, ...]:
+        """The endpoints that serve a model: a pool where there are several.
+
+        That is the command line's for its model, else all that list the model, else an openai endpoint without a list.
         """
-        by_hand = next((e for e in self.endpoints if e.name == CLI), None)
-        if by_hand and model in ("", self.model):
-            return by_hand
-        listing = next((e for e in self.endpoints if model in e.models), None)
-        found = listing or next((e for e in self.endpoints if e.kind == "openai" and not e.models), None)
-        if found is None:
+        by_hand = [e for e in self.endpoints if e.name == CLI and model in ("", self.model)]
+        listing = [e for e in self.endpoints if model in e.models]
+        open_to_all = [e for e in self.endpoints if e.kind == "openai" and not e.models][:1]
+        found = by_hand or listing or open_to_all
+        if not found:
             known = ", ".join(dict.fromkeys(m for e in self.endpoints for m in e.models)) or "none"
             msg = f"No endpoint serves model {model!r}; known models: {known}. Name one of them or add an [[endpoint]]."
             raise UnknownError(msg)
-        return found
+        return tuple(found)
 
 
 def load_settings(

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import Protocol
 
 from core.base.allocation import Allocation
 from core.base.clock import Clock
-from core.base.records import Attempt, Model, NodeResult, RunStatus, Searcher, Settlement, Usage
+from core.base.records import Attempt, NodeResult, RunStatus, Searcher, Settlement
 from core.base.workload import Stage, Workload
-from core.flow import Backoff, Budget, Gate, RetryBudget
+from core.flow import Backoff, Budget, Gate, Patience, RetryBudget
+from core.pipeline.pool import Pool
 from core.store import ItemDone
 
 
@@ -50,34 +51,6 @@ class Unrecorded:
         return None
 
 
-class Pricing(Protocol):
-    """What a call costs at most before it is sent, and what it did cost; None where there is no price."""
-
-    def ceiling(self, model: str, input_tokens: int, max_tokens: int) -> Decimal | None: ...
-    def cost(self, model: str, usage: Usage) -> Decimal | None: ...
-
-
-class Unpriced:
-    """The pricing of a model that has no price."""
-
-    def ceiling(self, model: str, input_tokens: int, max_tokens: int) -> Decimal | None:
-        return None
-
-    def cost(self, model: str, usage: Usage) -> Decimal | None:
-        return None
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """Where calls for a model go. `model` is the name the server knows."""
-
-    endpoint: str
-    model: str
-    client: Model
-    pricing: Pricing
-    stream: bool = True
-
-
 @dataclass(slots=True)
 class Counters:
     """What a run counts besides the ledger."""
@@ -97,12 +70,12 @@ class Halt:
 
 @dataclass(slots=True)
 class Context:
-    """The gates, clients, money and records of one run. `route` finds the server of a model name."""
+    """The gates, clients, money and records of one run. `pool` finds the endpoints of a model name."""
 
     run_id: str
     workload: Workload
     searcher: Searcher | None
-    route: Callable[[str], Route]
+    pool: Callable[[str], Pool]
     allocate: Callable[[Stage], Allocation]
     gates: Mapping[str, Gate]
     recorder: Recorder
@@ -110,14 +83,17 @@ class Context:
     budget: Budget = field(default_factory=Budget)
     backoff: Backoff = field(default_factory=Backoff)
     retries: RetryBudget = field(default_factory=RetryBudget)
+    patience: Patience = field(default_factory=Patience)
     counters: Counters = field(default_factory=Counters)
     search_timeout_s: float = 10.0
     halted: Halt | None = None
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
     search_failures: int = 0
 
     def halt(self, status: RunStatus, reason: str) -> None:
         """Admit no more; what is in flight finishes. The first reason stands."""
         if self.halted is None:
             self.halted = Halt(status, reason)
+        self.stopping.set()
         for gate in self.gates.values():
             gate.shut()

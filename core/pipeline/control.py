@@ -109,6 +109,6 @@ class Commands:
         if stage not in known:
             msg = f"There is no model stage {stage!r}; the stages are {', '.join(known)}."
             raise UnknownError(msg)
-        engine.context.route(model)
+        engine.context.pool(model)
         self._allocations.override(stage, model)
         return Effect("applied")

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from core.base.errors import BrigadeError, StoreError
@@ -47,6 +48,7 @@ class RunDriver:
         self.commands = commands
         self._cpu0 = time.process_time()
         self._lease: Lease | None = None
+        self._obeyed = 0
         self._started_at = engine.clock.wall()
 
     def __repr__(self) -> str:
@@ -69,30 +71,43 @@ class RunDriver:
         runs, run_id = self.store.runs, self.order.run_id
         if self.order.resumed:
             await asyncio.to_thread(runs.orphan, run_id)
+        self._obeyed = await asyncio.to_thread(self.commands.skip_old)  # before anybody is told that the run is on
         gates = self.engine.gates
         await asyncio.to_thread(runs.set_limits, run_id, gates["search"].limit, gates["llm"].limit)
         await asyncio.to_thread(runs.set_status, run_id, RunStatus.RUNNING)
         view = await asyncio.to_thread(runs.view, run_id)
         self._started_at = view.started_at or self.engine.clock.wall()
+        self.engine.context.budget.settled = view.cost_usd or Decimal(0)  # with what orphans may have cost
 
     async def _supervised(self) -> tuple[RunStatus, str]:
         """Run the engine with its attendants; a crash of any of them is a status too."""
         attendants = [asyncio.create_task(self._obey()), asyncio.create_task(self._measure())]
+        for task in attendants:
+            task.add_done_callback(self._left_alone)
         try:
             await self._work()
         except asyncio.CancelledError:
             return RunStatus.INTERRUPTED, "The process that owned the run was stopped."
-        except StoreError as error:
-            return RunStatus.PAUSED, str(error)
-        except Exception as error:
-            log.exception("run %s crashed", self.order.run_id)
-            return RunStatus.CRASHED, f"{type(error).__name__}: {error}"
+        except Exception as error:  # noqa: BLE001 - every way to end is a status
+            return self._broken(error)
         finally:
             for task in attendants:
                 task.cancel()
             await asyncio.gather(*attendants, return_exceptions=True)
         halted = self.engine.halted
         return (halted.status, halted.reason) if halted else (RunStatus.FINISHED, "")
+
+    def _left_alone(self, attendant: asyncio.Task[None]) -> None:
+        """Without one of its attendants nobody obeys commands or keeps the lease: the run drains and ends."""
+        if not attendant.cancelled() and isinstance(error := attendant.exception(), Exception):
+            self.engine.stop(*self._broken(error))
+
+    def _broken(self, error: Exception) -> tuple[RunStatus, str]:
+        """How a run ends whose machinery broke."""
+        if isinstance(error, StoreError):
+            return RunStatus.PAUSED, str(error)
+        log.error("run %s crashed", self.order.run_id, exc_info=error)
+        return RunStatus.CRASHED, f"{type(error).__name__}: {error}"
 
     async def _work(self) -> None:
         async with self.engine as engine:
@@ -110,10 +125,9 @@ class RunDriver:
 
     async def _obey(self) -> None:
         """Look for commands ten times a second, so that any of them is obeyed within 250 ms."""
-        after = await asyncio.to_thread(self.commands.skip_old)
         while True:
-            for control in await asyncio.to_thread(self.store.controls.pending, self.order.run_id, after):
-                after = control.id
+            for control in await asyncio.to_thread(self.store.controls.pending, self.order.run_id, self._obeyed):
+                self._obeyed = control.id
                 effect = self.commands.apply(self.engine, control)
                 await asyncio.to_thread(self.commands.write, control, effect)
             await self.engine.clock.sleep(POLL_S)
@@ -135,7 +149,10 @@ class RunDriver:
         await self.store.ledger.sample(self.order.run_id, samples)
 
     async def _close(self, status: RunStatus, reason: str) -> None:
+        """Write how the run ended; where another process has taken it over, that is no longer ours to say."""
         run_id = self.order.run_id
+        if self._lease and not await asyncio.to_thread(self.store.runs.renew_lease, self._lease):
+            return
         with contextlib.suppress(BrigadeError):
             await self._sample()
             before = (await asyncio.to_thread(self.store.runs.view, run_id)).measures

@@ -22,11 +22,13 @@ from core.base.errors import UsageError
 from core.base.records import Item, ItemStatus, Model, NodeResult, RunStatus, Searcher
 from core.base.workload import Stage, Workload
 from core.flow import Budget, Gate, StoppedError
-from core.pipeline.context import Context, Halt, Recorder, Route, Unpriced, Unrecorded
+from core.pipeline.context import Context, Halt, Recorder, Unrecorded
 from core.pipeline.feed import Feed, Items, Work
 from core.pipeline.item_run import ItemRun
 from core.pipeline.nodes import NodeRunner
 from core.pipeline.plan import Node, expand
+from core.pipeline.pool import Pools, single
+from core.pipeline.routes import Route, Unpriced
 from core.store import ItemDone
 
 ENDGAME = 1e9
@@ -49,7 +51,8 @@ class ItemResult:
 
 
 class Engine:
-    """Runs a workload over items. Give it a `model` (one client for every stage) or a `route` (a client per name)."""
+    """Runs a workload over items. Give it a `model` (one client for every stage), a `route` (a client per name) or
+    `pools` (several endpoints per name)."""
 
     def __init__(
         self,
@@ -57,6 +60,7 @@ class Engine:
         *,
         model: Model | None = None,
         route: Callable[[str], Route] | None = None,
+        pools: Pools | None = None,
         allocate: Callable[[Stage], Allocation] | None = None,
         searcher: Searcher | None = None,
         search_limit: int = 8,
@@ -82,7 +86,7 @@ class Engine:
             run_id=run_id or f"run-{secrets.token_hex(4)}",
             workload=workload,
             searcher=searcher,
-            route=route or _only(model),
+            pool=pools or single(route or _only(model), clock),
             allocate=allocate or _as_the_workload_says,
             gates=gates,
             recorder=recorder or Unrecorded(),

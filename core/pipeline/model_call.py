@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from core.base.allocation import Allocation
-from core.base.errors import ModelError, RateLimitedError, RejectedError
+from core.base.errors import BrokenReplyError, ModelError, RateLimitedError, RejectedError, ServerFaultError
 from core.base.records import (
     Attempt,
     Message,
@@ -25,18 +25,12 @@ from core.base.records import (
 )
 from core.flow import StoppedError
 from core.models.tokens import estimate_tokens
-from core.pipeline.context import Context, Route
+from core.pipeline.context import Context
+from core.pipeline.pool import Pool
 from core.pipeline.prompts import input_hash
-from core.pipeline.verdict import (
-    LONGEST_COOL_DOWN_S,
-    Tries,
-    Verdict,
-    judge,
-    may_have_cost,
-    outcome_of,
-    state_of,
-    unreachable,
-)
+from core.pipeline.routes import Route
+from core.pipeline.seats import Admission, Seat
+from core.pipeline.verdict import Tries, Verdict, judge, may_have_cost, outcome_of, state_of, unreachable
 
 Accept = Callable[[ModelReply, Route, Decimal | None, str, tuple[str, ...]], Sequence[NodeResult]]
 
@@ -75,8 +69,13 @@ class ModelCall:
         self.job = job
         self.number = 0
         self.position = 0
-        self.messages = job.render(1.0)
         self.flags: tuple[str, ...] = ()
+        self._show(1.0)
+
+    def _show(self, share: float) -> None:
+        """Render the prompt with that share of the evidence."""
+        self.messages = self.job.render(share)
+        self.tokens = sum(estimate_tokens(message.content) for message in self.messages)
 
     async def run(self) -> Sequence[NodeResult]:
         """Try the chain model by model; ModelCallFailed when it is exhausted, StoppedError when the run halts."""
@@ -91,7 +90,7 @@ class ModelCall:
         tries = Tries(most=self.job.attempts)
         while True:
             try:
-                return await self._once()
+                return await self._once(tries)
             except ModelError as error:
                 if not await self._go_on(error, tries):
                     raise
@@ -107,11 +106,6 @@ class ModelCall:
             self._halt(error)
         raise ModelCallFailed(error) from error
 
-    def _now(self) -> tuple[Allocation, Route]:
-        """The allocation as it stands, and where its model at this place of the chain is served."""
-        allocation = self.job.allocate()
-        return allocation, self.context.route(allocation.chain[min(self.position, len(allocation.fallback))])
-
     async def _go_on(self, error: ModelError, tries: Tries) -> bool:
         """Prepare the next try on the same model; False to leave it."""
         verdict = judge(error, tries)
@@ -119,48 +113,67 @@ class ModelCall:
             self._halt(error)
         if verdict is Verdict.REFUSE:
             raise ModelCallFailed(error) from error
-        if verdict is Verdict.NEXT_MODEL or not self._may_retry(error):
+        if verdict is Verdict.NEXT_MODEL or not self._may_retry(error, tries):
             return False
         if verdict is Verdict.TRIM:
-            self._trim()
-        elif verdict is Verdict.RETRY:
-            await self.context.clock.sleep(self.context.backoff.wait(tries.failed + tries.rejected - 1))
+            self._show(0.5)
+            self.flags = (*self.flags, "trimmed")
+        else:
+            await self.context.clock.sleep(self._wait(error, tries))
         return True
 
-    def _may_retry(self, error: ModelError) -> bool:
+    def _wait(self, error: ModelError, tries: Tries) -> float:
+        """Seconds until the next try: what the server said, else a back-off; none where the breaker makes it wait."""
+        if tries.excused:
+            return 0.0
+        told = error.retry_after if isinstance(error, RateLimitedError | ServerFaultError) else None
+        backoff = self.context.backoff
+        return told + backoff.rng.uniform(0.0, 0.05) if told else backoff.wait(tries.failed + tries.rejected - 1)
+
+    def _may_retry(self, error: ModelError, tries: Tries) -> bool:
         self.context.counters.retries += 1
         if isinstance(error, RateLimitedError):
             self.context.counters.rate_limited += 1
             return True
-        return self.context.retries.spend()
-
-    def _trim(self) -> None:
-        self.messages = self.job.render(0.5)
-        self.flags = (*self.flags, "trimmed")
+        return tries.excused or self.context.retries.spend()
 
     def _halt(self, error: ModelError) -> None:
         self.context.halt(RunStatus.PAUSED, str(error))
         raise StoppedError(str(error)) from error
 
-    async def _once(self) -> Sequence[NodeResult]:
-        gate = self.context.gates["llm"]
-        queued = self.context.clock.monotonic()
-        await gate.acquire(self.job.priority)
-        try:
-            allocation, route = self._now()
-            attempt = self._attempt(allocation, route, self.context.clock.monotonic() - queued)
-            self._reserve(attempt)
-            attempt_id = await self._begin(attempt)
-            sent = self.context.clock.monotonic()
-            reply = await self._send(route, attempt_id, attempt, sent)
-        finally:
-            gate.release()
-        return await self._settle(route, attempt_id, attempt, reply, self.context.clock.monotonic() - sent)
+    def _now(self) -> tuple[Allocation, Pool]:
+        """The allocation as it stands, and where its model at this place of the chain is served."""
+        allocation = self.job.allocate()
+        return allocation, self.context.pool(allocation.chain[min(self.position, len(allocation.fallback))])
 
-    def _attempt(self, allocation: Allocation, route: Route, queue_s: float) -> Attempt:
+    async def _once(self, tries: Tries) -> Sequence[NodeResult]:
+        last = self.position >= len(self.job.allocate().fallback)
+        tokens = self.tokens + self.job.allocate().max_tokens
+        admission = Admission(self.context, self._now, self.job.priority, self.job.item_id)
+        seat = await admission.seat(tokens, last=last)
+        attempt, attempt_id = await self._begin(seat)
+        sent = self.context.clock.monotonic()
+        reply = await self._send(seat, attempt_id, attempt, tries)
+        service_s = self.context.clock.monotonic() - sent
+        return await self._settle(seat.route, attempt_id, attempt, reply, service_s)
+
+    async def _begin(self, seat: Seat) -> tuple[Attempt, int]:
+        """Reserve the money and commit the attempt; the seat is given back where that fails."""
+        attempt = self._attempt(seat)
+        reserved = False
+        try:
+            self._reserve(attempt)
+            reserved = True
+            return attempt, await self.context.recorder.begin(attempt)
+        except BaseException:
+            seat.unused()
+            if reserved:
+                self.context.budget.settle(attempt.reserved_usd, None)
+            raise
+
+    def _attempt(self, seat: Seat) -> Attempt:
         self.number += 1
-        job = self.job
-        tokens = sum(estimate_tokens(m.content) for m in self.messages)
+        job, route, allocation = self.job, seat.route, seat.allocation
         return Attempt(
             run_id=self.context.run_id,
             item_id=job.item_id,
@@ -174,8 +187,8 @@ class ModelCall:
             max_tokens=allocation.max_tokens,
             temperature=allocation.temperature,
             started_at=self.context.clock.wall(),
-            queue_s=queue_s,
-            reserved_usd=route.pricing.ceiling(route.model, tokens, allocation.max_tokens),
+            queue_s=seat.queue_s,
+            reserved_usd=route.pricing.ceiling(route.model, self.tokens, allocation.max_tokens),
         )
 
     def _reserve(self, attempt: Attempt) -> None:
@@ -186,13 +199,6 @@ class ModelCall:
             self.context.halt(RunStatus.BUDGET, reason)
             raise StoppedError(reason)
 
-    async def _begin(self, attempt: Attempt) -> int:
-        try:
-            return await self.context.recorder.begin(attempt)
-        except BaseException:
-            self.context.budget.settle(attempt.reserved_usd, None)
-            raise
-
     def _request(self, route: Route, attempt: Attempt) -> ModelRequest:
         return ModelRequest(
             model=route.model,
@@ -201,36 +207,44 @@ class ModelCall:
             temperature=attempt.temperature or 0.0,
             stream=route.stream,
             json=self.job.as_json,
-            timeout=self.job.timeout_s,
+            timeout=self.context.patience.seconds((attempt.stage, route.model), self.job.timeout_s),
         )
 
-    async def _send(self, route: Route, attempt_id: int, attempt: Attempt, sent: float) -> ModelReply:
+    async def _send(self, seat: Seat, attempt_id: int, attempt: Attempt, tries: Tries) -> ModelReply:
+        request, clock = self._request(seat.route, attempt), self.context.clock
+        sent = clock.monotonic()
         try:
-            return await route.client.complete(self._request(route, attempt))
+            reply = await seat.route.client.complete(request)
         except ModelError as error:
-            self._warn_the_others(error)
-            await self._close(attempt_id, attempt, self._failure(error, attempt, sent))
+            self._failed(seat, error, tries, request, clock.monotonic() - sent)
+            await self._close(attempt_id, attempt, self._failure(error, attempt, clock.monotonic() - sent))
             raise
-        except asyncio.CancelledError:
-            gone = Settlement(
-                "cancelled", Outcome.IGNORED, self.context.clock.monotonic() - sent, cost_usd=attempt.reserved_usd
-            )
-            await asyncio.shield(self._close(attempt_id, attempt, gone))
+        except BaseException as error:
+            seat.unused()
+            await asyncio.shield(self._close(attempt_id, attempt, _given_up(error, attempt, clock.monotonic() - sent)))
             raise
+        seat.answered(reply, clock.monotonic() - sent)
+        tries.excused = False
+        self.context.patience.answered((attempt.stage, attempt.model), clock.monotonic() - sent)
+        return reply
 
-    def _warn_the_others(self, error: ModelError) -> None:
-        """Close the gate before this call's permit can go to the next: a rejection slows or stops all callers, once."""
+    def _failed(self, seat: Seat, error: ModelError, tries: Tries, request: ModelRequest, seconds: float) -> None:
+        """Tell the endpoint's breaker, quota and patience before its permit goes to the next caller.
+
+        A failure while the breaker is open is the endpoint's, not the call's: it burns no try.
+        """
         if isinstance(error, RejectedError):
             self.context.halt(RunStatus.PAUSED, str(error))
-        elif isinstance(error, RateLimitedError) and error.retry_after is not None:
-            jitter = self.context.backoff.rng.uniform(0.0, 0.05)
-            self.context.gates["llm"].cool_down(min(error.retry_after, LONGEST_COOL_DOWN_S) + jitter)
+        if isinstance(error, BrokenReplyError) and seconds >= 0.99 * request.timeout:
+            self.context.patience.timed_out((self.job.stage, request.model), request.timeout)
+        seat.failed(error)
+        tries.excused = seat.endpoint_down and not isinstance(error, RateLimitedError)
 
-    def _failure(self, error: ModelError, attempt: Attempt, sent: float) -> Settlement:
+    def _failure(self, error: ModelError, attempt: Attempt, seconds: float) -> Settlement:
         return Settlement(
             state=state_of(error),
             outcome=outcome_of(error),
-            service_s=self.context.clock.monotonic() - sent,
+            service_s=seconds,
             cost_usd=attempt.reserved_usd if may_have_cost(error) else None,
             error=str(error),
             status=error.status,
@@ -255,3 +269,11 @@ class ModelCall:
             raise
         await self._close(attempt_id, attempt, settlement, results)
         return results
+
+
+def _given_up(error: BaseException, attempt: Attempt, seconds: float) -> Settlement:
+    """A call that was cancelled, or that a bug ended: what it may have cost stays reserved."""
+    if isinstance(error, asyncio.CancelledError):
+        return Settlement("cancelled", Outcome.IGNORED, seconds, cost_usd=attempt.reserved_usd)
+    text = f"Unexpected {type(error).__name__}: {error}"
+    return Settlement("failed", Outcome.IGNORED, seconds, cost_usd=attempt.reserved_usd, error=text)

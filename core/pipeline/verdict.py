@@ -35,7 +35,8 @@ class Verdict(StrEnum):
 
 @dataclass(slots=True)
 class Tries:
-    """What one call has been through on one model. `most` is the stage's number of attempts."""
+    """What one call has been through on one model. `most` is the stage's number of attempts; `excused` says that the
+    last failure was the endpoint's outage, which burns none of them."""
 
     most: int
     failed: int = 0
@@ -43,6 +44,7 @@ class Tries:
     doubtful: int = 0
     malformed: int = 0
     trimmed: bool = False
+    excused: bool = False
 
 
 def judge(error: ModelError, tries: Tries) -> Verdict:
@@ -75,6 +77,8 @@ def _too_long(tries: Tries) -> Verdict:
 
 
 def _fault(error: ModelError, tries: Tries) -> Verdict:
+    if tries.excused and error.retryable:
+        return Verdict.RETRY
     tries.failed += 1
     tries.doubtful += isinstance(error, BrokenReplyError)
     tries.malformed += isinstance(error, MalformedError)

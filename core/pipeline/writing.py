@@ -8,10 +8,11 @@ from decimal import Decimal
 
 from core.base.records import Evidence, Item, Message, ModelReply, NodeResult
 from core.pipeline.answers import Answer, read_batch, read_text
-from core.pipeline.context import Context, Route
+from core.pipeline.context import Context
 from core.pipeline.model_call import Job
 from core.pipeline.plan import Node
 from core.pipeline.prompts import Inputs, render
+from core.pipeline.routes import Route
 
 Results = Mapping[str, Mapping[str, NodeResult]]
 

@@ -16,10 +16,10 @@ from core.base.records import Evidence, Item, ItemStatus, ModelRequest, Query, R
 from core.base.views import RunView
 from core.base.workload import Stage
 from core.pipeline.allocations import Allocations
-from core.pipeline.context import Route, Unpriced
 from core.pipeline.control import Commands
 from core.pipeline.driver import Order, RunDriver
 from core.pipeline.engine import Engine
+from core.pipeline.routes import Route, Unpriced
 from core.store import Store
 from tests.support.fakes import FakeModel, FakeSearcher, reviews_workload
 

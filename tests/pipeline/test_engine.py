@@ -24,9 +24,9 @@ from core.base.errors import (
     UnreachableError,
 )
 from core.base.records import Item, ItemStatus, ModelRequest, RunStatus
-from core.pipeline.context import Route
 from core.pipeline.engine import Engine, ItemResult
 from core.pipeline.feed import Work
+from core.pipeline.routes import Route
 from tests.support.clock import FakeClock, settle
 from tests.support.fakes import (
     FakeModel,
@@ -205,34 +205,41 @@ def test_a_call_that_waits_to_retry_holds_no_permit() -> None:
 
 def test_three_faults_are_enough() -> None:
     """A call that fails three times fails its item; it is not tried a fourth time."""
+
+    def answer(request: ModelRequest) -> str:
+        if "All of" in request.messages[-1].content:
+            raise ServerFaultError("the server says 500", status=500)
+        return "Good [1]."
+
     clock = FakeClock()
     engine, model, _, recorder = build(clock=clock)
-    model.default = ServerFaultError("the server says 500", status=500)
+    model.default = answer
     results = asyncio.run(patient(engine, clock, items(1)))
     assert results[0].status is ItemStatus.FAILED
-    assert len(model.requests) == 9
+    assert "500" in (results[0].error or "")
+    assert len(model.requests) == 6
     assert {s.state for _, s in recorder.settled if s.error} == {"failed"}
 
 
-def test_retry_after_closes_the_gate_for_all_and_burns_no_attempt() -> None:
-    """After one 429 with Retry-After 7 nothing is sent for seven seconds, then everything finishes."""
+def test_a_cascade_of_rejections_closes_the_endpoint_for_all_and_burns_no_attempt() -> None:
+    """Once it is plain that 429s are no accident nothing is sent until Retry-After, then everything finishes."""
     clock = FakeClock()
     engine, model, _, recorder = build(clock=clock, llm_limit=4)
-    model.enqueue(*[RateLimitedError("slow down", retry_after=7.0) for _ in range(4)])
+    model.enqueue(*[RateLimitedError("slow down", retry_after=7.0) for _ in range(8)])
 
     async def main() -> None:
         running = asyncio.create_task(collect(engine, items(5)))
         await settle(300)
-        assert len(model.requests) == 4
+        sent = len(model.requests)
+        assert sent <= 8
         await clock.advance(6.9)
-        assert len(model.requests) == 4
-        await clock.advance(1.0)
-        while not running.done():
-            await clock.advance(0.5)
-        assert {r.status for r in running.result()} == {ItemStatus.DONE}
+        assert len(model.requests) == sent
+        for _ in range(200):
+            await clock.advance(1.0)
+        assert {r.status for r in await running} == {ItemStatus.DONE}
 
     asyncio.run(main())
-    assert engine.context.counters.rate_limited == 4
+    assert engine.context.counters.rate_limited == 8
     assert {s.state for _, s in recorder.settled if s.error} == {"rate_limited"}
 
 
@@ -250,7 +257,7 @@ def test_a_rejected_key_pauses_the_run_at_once() -> None:
 
 
 def test_an_unreachable_server_pauses_rather_than_fails() -> None:
-    """When nobody answers after the retries, the run pauses with the reason and the items stay pending."""
+    """When nobody has answered for a minute and a half, the run pauses with the reason and the items stay pending."""
     clock = FakeClock()
     engine, model, _, recorder = build(clock=clock)
     model.default = UnreachableError("cannot connect to 127.0.0.1:9")
@@ -493,3 +500,39 @@ def test_a_bad_item_fails_by_itself() -> None:
     assert results["bad"].status is ItemStatus.FAILED
     assert "cards" in (results["bad"].error or "")
     assert results["reading"].status is ItemStatus.DONE
+
+
+def test_an_outage_is_waited_out() -> None:
+    """A server that is down for half a minute costs half a minute: no item, and one probe at a time."""
+    clock = FakeClock()
+    engine, model, _, _ = build(clock=clock)
+    back = clock.now + 30
+
+    def answer(_: ModelRequest) -> str:
+        if clock.now < back:
+            raise UnreachableError("connection refused")
+        return "Good [1]."
+
+    model.default = answer
+    results = asyncio.run(patient(engine, clock, items(6)))
+    assert {r.status for r in results} == {ItemStatus.DONE}
+    assert engine.halted is None
+    assert len(model.requests) < 24 + 16 + 10
+    assert clock.now < back + 45
+
+
+def test_a_stray_rejection_slows_nobody() -> None:
+    """One 429 with Retry-After makes its own call wait; all others go on."""
+    clock = FakeClock()
+    engine, model, _, recorder = build(clock=clock, llm_limit=2)
+    model.enqueue(RateLimitedError("one moment", retry_after=5.0))
+
+    async def main() -> None:
+        running = asyncio.create_task(collect(engine, items(5)))
+        await settle(600)
+        assert len(recorder.items) == 4
+        while not running.done():
+            await clock.advance(1.0)
+        assert {r.status for r in running.result()} == {ItemStatus.DONE}
+
+    asyncio.run(main())

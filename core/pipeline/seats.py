@@ -1,0 +1,175 @@
+"""A seat for a call: a permit of the run, a place on a healthy endpoint and room in its quota, all or none."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from core.base.allocation import Allocation
+from core.base.errors import ModelError, RateLimitedError, RefusedError, UnreachableError
+from core.base.records import ModelReply
+from core.flow import BreakerState, Gate, Reservation, StoppedError
+from core.pipeline.context import Context
+from core.pipeline.pool import Lane, Pool
+from core.pipeline.routes import Route
+
+PROBING_S = 0.1
+T = TypeVar("T")
+Now = Callable[[], tuple[Allocation, Pool]]
+
+
+class OutageError(UnreachableError):
+    """Every endpoint of a model is down: for too long, or while another model of the chain may answer."""
+
+    retryable = False
+
+
+@dataclass(slots=True)
+class Seat:
+    """What a call holds while it is in flight. Exactly one of answered, failed and unused ends it."""
+
+    gate: Gate
+    pool: Pool
+    lane: Lane
+    reservation: Reservation
+    allocation: Allocation
+    queue_s: float
+
+    @property
+    def route(self) -> Route:
+        """Where the call goes."""
+        return self.pool.routes[self.lane.name]
+
+    @property
+    def endpoint_down(self) -> bool:
+        """Whether the endpoint's breaker has opened."""
+        return self.lane.breaker.state is not BreakerState.CLOSED
+
+    def answered(self, reply: ModelReply, seconds: float) -> None:
+        """The endpoint answered."""
+        self.lane.answered(seconds)
+        self.lane.breaker.succeeded(self.reservation.started_at)
+        self.lane.rates.settle(self.reservation, reply.usage.input_tokens + reply.usage.output_tokens)
+        if reply.quota:
+            self.lane.rates.observe(reply.quota, self.reservation)
+        self._leave()
+
+    def failed(self, error: ModelError) -> None:
+        """The endpoint rejected the call or failed it. A cascade slows all its callers before the permit is free."""
+        rates, breaker, started = self.lane.rates, self.lane.breaker, self.reservation.started_at
+        if isinstance(error, RateLimitedError):
+            rates.rejected(started, error.retry_after)
+            rates.refund(self.reservation)
+        else:
+            rates.settle(self.reservation, self.reservation.tokens)
+        works = isinstance(error, RateLimitedError | RefusedError) or error.status in (400, 413)
+        (breaker.succeeded if works else breaker.failed)(started)
+        self.lane.trouble = str(error)
+        self._leave()
+
+    def unused(self) -> None:
+        """Nothing was sent, or the call was given up by us: it says nothing of the endpoint."""
+        self.lane.breaker.cancelled(self.reservation.started_at)
+        self.lane.rates.refund(self.reservation)
+        self._leave()
+
+    def _leave(self) -> None:
+        self.lane.in_flight -= 1
+        self.pool.resize()
+        if self.pool.places is not None:
+            self.pool.places.release()
+        self.gate.release()
+
+
+class Admission:
+    """Waits for a seat for one call. `now` says which models and where, asked again after every wait."""
+
+    def __init__(self, context: Context, now: Now, priority: float, item_id: str) -> None:
+        self._context = context
+        self._gate = context.gates["llm"]
+        self._clock = context.clock
+        self._now = now
+        self._priority = priority
+        self._item_id = item_id
+
+    async def seat(self, tokens: int, *, last: bool) -> Seat:
+        """A seat for a call of about so many tokens.
+
+        OutageError when the pool is down and this is not the last model of the chain, or when it has been down for too
+        long; StoppedError when the run halts.
+        """
+        began = self._clock.monotonic()
+        while True:
+            _, pool = self._now()
+            held = await self._held(pool, tokens)
+            if held is None:
+                await self._room(pool, last=last)
+                continue
+            now, current = self._now()
+            seat = Seat(self._gate, pool, *held, now, self._clock.monotonic() - began)
+            if current is pool:
+                return seat
+            seat.unused()
+
+    async def _held(self, pool: Pool, tokens: int) -> tuple[Lane, Reservation] | None:
+        """A place, a permit, a lane and its reservation; None, holding nothing, when there is no lane to be had."""
+        if pool.places is not None:
+            await pool.places.acquire(self._priority)
+        found = None
+        try:
+            found = await self._permitted(pool, tokens)
+        finally:
+            if found is None and pool.places is not None:
+                pool.places.release()
+        return found
+
+    async def _permitted(self, pool: Pool, tokens: int) -> tuple[Lane, Reservation] | None:
+        await self._gate.acquire(self._priority)
+        lane = pool.pick(self._item_id)
+        if lane is None:
+            self._gate.release()
+            return None
+        if not (lane.rates.waiting or lane.rates.wait(tokens)):
+            return self._boarded(lane, lane.rates.take(tokens))
+        self._gate.release()
+        return await self._after_the_rates(lane, tokens)
+
+    async def _after_the_rates(self, lane: Lane, tokens: int) -> tuple[Lane, Reservation] | None:
+        """Wait for the endpoint's quota without a permit of the run, then for a permit."""
+        reservation = await self._unless_halted(lane.rates.admit(tokens, self._priority))
+        try:
+            await self._gate.acquire(self._priority)
+        except BaseException:
+            lane.rates.refund(reservation)
+            raise
+        if lane.healthy and not lane.full:
+            return self._boarded(lane, reservation)
+        self._gate.release()
+        lane.rates.refund(reservation)
+        return None
+
+    def _boarded(self, lane: Lane, reservation: Reservation) -> tuple[Lane, Reservation]:
+        lane.breaker.allow()
+        lane.in_flight += 1
+        return lane, reservation
+
+    async def _room(self, pool: Pool, *, last: bool) -> None:
+        """Wait until a lane may have room or may be probed; OutageError where that is pointless."""
+        if pool.down and (pool.lost or not last):
+            raise OutageError(f"No endpoint answers. {pool.reason}")
+        await self._unless_halted(self._clock.sleep(max(pool.wait_s, PROBING_S)))
+
+    async def _unless_halted(self, wait: Coroutine[Any, Any, T]) -> T:
+        """Wait for something that may take long; StoppedError as soon as the run halts."""
+        waiting = asyncio.ensure_future(wait)
+        halting = asyncio.ensure_future(self._context.stopping.wait())
+        try:
+            await asyncio.wait({waiting, halting}, return_when=asyncio.FIRST_COMPLETED)
+            if not waiting.done():
+                raise StoppedError("The run halts.")
+            return waiting.result()
+        finally:
+            halting.cancel()
+            waiting.cancel()
