@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 from core.base.endpoints import EndpointConfig
 from core.base.records import Usage
+
+if TYPE_CHECKING:
+    from genai_prices.types import PriceCalculation
 
 MILLION = Decimal(1_000_000)
 # USD per million tokens. The practice server's models have prices too, so that a rehearsal has costs to look at.
@@ -15,44 +19,101 @@ PRACTICE_PRICES = {
 }
 
 
+# With these prices and no others a text call costs its tokens; the last ones are for what it does not use.
+_TOKEN_PRICES = {
+    "input_mtok",
+    "output_mtok",
+    "cache_read_mtok",
+    "cache_write_mtok",
+    "cache_write_1h_mtok",
+    "input_audio_mtok",
+    "cache_audio_read_mtok",
+    "output_audio_mtok",
+    "web_searches_kcount",
+    "storage_searches_kcount",
+}
+Rates = tuple[Decimal, Decimal, Decimal]
+
+
 class Prices:
     """Costs of calls by endpoint and model; None is "unpriced", which is not the same as free."""
 
     def __init__(self) -> None:
-        self._unknown: set[tuple[str, str]] = set()
+        self._listed: dict[tuple[str, str], Listed] = {}
 
     def __repr__(self) -> str:
-        return f"<Prices {len(self._unknown)} unknown>"
+        return f"<Prices {len(self._listed)} looked up>"
 
     def cost(self, endpoint: EndpointConfig, model: str, usage: Usage) -> Decimal | None:
         """What a call cost; None where a price is missing. The embedded model costs nothing."""
         if endpoint.kind == "extractive":
             return Decimal(0)
-        rates = _own_rates(endpoint, model)
-        if rates:
-            return (usage.input_tokens * rates[0] + usage.output_tokens * rates[1]) / MILLION
-        return self._listed(endpoint.provider, model, usage) if endpoint.provider else None
+        if rates := _own_rates(endpoint, model):
+            return _linear(rates, usage)
+        if endpoint.provider is None:
+            return None
+        key = endpoint.provider, model
+        listed = self._listed.get(key) or self._listed.setdefault(key, Listed(*key))
+        return listed.cost(usage)
 
     def ceiling(self, endpoint: EndpointConfig, model: str, input_tokens: int, max_tokens: int) -> Decimal | None:
         """The most a call can cost: its prompt, nothing of it cached, and all of max_tokens."""
         return self.cost(endpoint, model, Usage(input_tokens, max_tokens))
 
-    def _listed(self, provider: str, model: str, usage: Usage) -> Decimal | None:
-        if (provider, model) in self._unknown:
+
+class Listed:
+    """A model in genai-prices, asked once where its price is per token and no more: each question takes 70 µs."""
+
+    def __init__(self, provider: str, model: str) -> None:
+        self._provider = provider
+        self._model = model
+        found = self._ask(Usage(0, 0))
+        self._known = found is not None
+        self._rates = _plain_rates(found) if found else None
+
+    def cost(self, usage: Usage) -> Decimal | None:
+        """What so many tokens cost; None for a model that is not listed."""
+        if not self._known:
             return None
+        if self._rates:
+            return _linear(self._rates, usage)
+        found = self._ask(usage)
+        return found.total_price if found else None
+
+    def _ask(self, usage: Usage) -> PriceCalculation | None:
         import genai_prices  # 0.1 s, which only endpoints with a provider pay
 
         tokens = genai_prices.Usage(
             input_tokens=usage.input_tokens, output_tokens=usage.output_tokens, cache_read_tokens=usage.cached_tokens
         )
         try:
-            return genai_prices.calc_price(tokens, model, provider_id=provider).total_price
+            return genai_prices.calc_price(tokens, self._model, provider_id=self._provider)
         except LookupError:
-            self._unknown.add((provider, model))
             return None
 
 
-def _own_rates(endpoint: EndpointConfig, model: str) -> tuple[Decimal, Decimal] | None:
+def _plain_rates(found: PriceCalculation) -> Rates | None:
+    """Rates for input, output and cached tokens; None where tiers, times of day or other units play a part."""
+    if isinstance(found.model.prices, list):
+        return None
+    told = {name: price for name, price in vars(found.model_price).items() if price is not None}
+    if not {"input_mtok", "output_mtok"} <= told.keys() <= _TOKEN_PRICES:
+        return None
+    if not all(isinstance(price, Decimal) for price in told.values()):
+        return None
+    return told["input_mtok"], told["output_mtok"], told.get("cache_read_mtok", told["input_mtok"])
+
+
+def _linear(rates: Rates, usage: Usage) -> Decimal:
+    read, written, cached = rates
+    fresh = usage.input_tokens - usage.cached_tokens
+    return (fresh * read + usage.output_tokens * written + usage.cached_tokens * cached) / MILLION
+
+
+def _own_rates(endpoint: EndpointConfig, model: str) -> Rates | None:
     if endpoint.price_input is not None and endpoint.price_output is not None:
-        return endpoint.price_input, endpoint.price_output
-    return PRACTICE_PRICES.get(model) if endpoint.kind == "practice" else None
+        return endpoint.price_input, endpoint.price_output, endpoint.price_input
+    if endpoint.kind == "practice" and model in PRACTICE_PRICES:
+        read, written = PRACTICE_PRICES[model]
+        return read, written, read
+    return None

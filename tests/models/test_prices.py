@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import genai_prices
 import pytest
 
 from core.base.endpoints import EndpointConfig
@@ -64,6 +65,30 @@ def test_the_embedded_model_is_free_and_practice_is_priced() -> None:
     cost = prices.cost(EndpointConfig("p", "practice"), "practice-large", Usage(1_000_000, 1_000_000))
     assert cost == read + written
     assert prices.cost(EndpointConfig("o"), "practice-large", Usage(1, 1)) is None
+
+
+@pytest.mark.parametrize(
+    ("provider", "model"),
+    [
+        ("openai", "gpt-4o-mini"),
+        ("openai", "gpt-4.1-nano"),
+        ("openai", "gpt-3.5-turbo"),
+        ("anthropic", "claude-3-5-haiku-latest"),
+        ("google", "gemini-2.5-flash"),
+        ("google", "gemini-2.5-pro"),
+        ("deepseek", "deepseek-chat"),
+        ("groq", "llama-3.1-8b-instant"),
+        ("mistral", "mistral-small-latest"),
+    ],
+)
+def test_costs_are_those_of_the_list(provider: str, model: str) -> None:
+    """Whether a model's price is plain, in tiers or by the time of day: our figure is genai-prices'."""
+    for usage in (Usage(900, 100), Usage(900, 100, 500), Usage(400_000, 5_000), Usage(0, 0)):
+        tokens = genai_prices.Usage(
+            input_tokens=usage.input_tokens, output_tokens=usage.output_tokens, cache_read_tokens=usage.cached_tokens
+        )
+        expected = genai_prices.calc_price(tokens, model, provider_id=provider).total_price
+        assert Prices().cost(EndpointConfig("e", provider=provider), model, usage) == expected
 
 
 def test_free_is_a_price() -> None:
