@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import IO, Any
 
@@ -13,7 +14,9 @@ from core.base.errors import UsageError
 from core.base.views import ResultView
 
 COLUMNS = ("item_id", "item_name", "stage", "part", "text", "evidence", "flags", "model", "cost_usd")
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\0")
+# What spreadsheets take for the start of a formula; a Korean or Japanese one also takes the full-width forms. Some drop
+# blanks and invisible characters before they look.
+_FORMULA = re.compile(r"[\t\r\n\0]|[\s\0\u00ad\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]*[=+\-@＝＋－＠]")
 
 
 def export(rows: Iterable[ResultView], fmt: str, out: IO[bytes]) -> int:
@@ -50,12 +53,14 @@ def _jsonl(rows: Iterable[ResultView], out: IO[bytes]) -> int:
 
 def _csv(rows: Iterable[ResultView], out: IO[bytes]) -> int:
     text = io.TextIOWrapper(out, encoding="utf-8-sig", newline="", write_through=True)
-    writer = csv.DictWriter(text, COLUMNS)
-    writer.writeheader()
     count = 0
-    for count, row in enumerate(rows, 1):  # noqa: B007 - the last number is the count
-        writer.writerow(_cells(record(row)))
-    text.detach()
+    try:
+        writer = csv.DictWriter(text, COLUMNS)
+        writer.writeheader()
+        for count, row in enumerate(rows, 1):  # noqa: B007 - the last number is the count
+            writer.writerow(_cells(record(row)))
+    finally:
+        text.detach()  # the stream is the caller's; a wrapper left behind would close it
     return count
 
 
@@ -66,7 +71,7 @@ def _cells(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 def defuse(cell: str) -> str:
     """A cell that no spreadsheet takes for a formula: a quote goes before what could start one."""
-    return f"'{cell}" if cell.startswith(FORMULA_STARTS) else cell
+    return f"'{cell}" if _FORMULA.match(cell) else cell
 
 
 _WRITERS: Mapping[str, Callable[[Iterable[ResultView], IO[bytes]], int]] = {"jsonl": _jsonl, "csv": _csv}
