@@ -31,9 +31,13 @@ def forecast(
     search_limit: int,
     model: str | None = None,
 ) -> Forecast:
-    """The forecast for that many items like `sample`; basis `none` where a stage has no history with that model."""
+    """The forecast for that many items like `sample`; basis `none` where a stage has no history with its model.
+
+    model: the run's; a stage whose workload names another keeps that. None or '' takes the newest history there is.
+    """
     nodes = expand(workload, sample).nodes if sample and items else ()
-    seen = {h.stage: h for h in reversed(history) if h.resource == "search" or not model or h.model == model}
+    models = {stage.id: stage.model or model for stage in workload.stages if stage.kind == "llm"}
+    seen = {h.stage: h for h in reversed(history) if not models.get(h.stage) or h.model == models[h.stage]}
     known = bool(nodes) and all(node.stage.id in seen for node in nodes)
     limits = {"llm": llm_limit, "search": search_limit}
     return Forecast(
