@@ -82,7 +82,7 @@ def test_the_first_so_many_and_the_found_reach_the_service(fake: FakeService, op
     press(app, "New run")
     app.text_input(key="search-restaurant-reviews").set_value("r0001").run()
     app.segmented_control(key="scope").set_value("found").run()
-    press(app, "Start with 1 items")
+    press(app, "Start with 1 item")
     assert commands(fake)[-1][2] == ["r0001"]
 
 

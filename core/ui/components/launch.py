@@ -124,7 +124,7 @@ def _confirmed(forecast: Forecast) -> bool:
 def _start_button(desk: Desk, order: Order, confirmed: bool) -> None:
     ticket = st.session_state.setdefault("ticket", uuid.uuid4().hex)
     st.button(
-        t("launch.start", n=count(order.size)),
+        t("launch.start" if order.size != 1 else "launch.start_one", n=count(order.size)),
         key=f"start-{ticket}",
         type="primary",
         icon=":material/play_arrow:",

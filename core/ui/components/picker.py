@@ -14,7 +14,7 @@ from core.ui.components.columns import Columns, numbers, texts
 from core.ui.components.problem import show_empty
 from core.ui.language import t, titled
 from core.ui.numbers import count
-from core.ui.safe import label
+from core.ui.safe import label, one_line
 from core.ui.texts import knows
 
 if TYPE_CHECKING:
@@ -204,7 +204,7 @@ def _rows(page: ItemPage) -> list[dict[str, object]]:
 
 
 def _row(item: ItemView, reviews: dict[str, int]) -> dict[str, object]:
-    told = {k: v for k, v in item.fields.items() if isinstance(v, str | int | float) and k != "lang"}
+    told = {k: one_line(str(v), 48) for k, v in item.fields.items() if isinstance(v, str | int | float) and k != "lang"}
     return {"name": item.name, **dict(list(told.items())[:3]), **reviews, "id": item.id}
 
 

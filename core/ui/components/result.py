@@ -107,7 +107,8 @@ def _evidence(
 
 
 def _text_card(result: ResultView, title: str, order: Mapping[str, int]) -> None:
-    with st.container(border=True, gap="xsmall", height="stretch"):
+    """One text with its title and flags; in the grid of parts, cards of a row are of one height."""
+    with st.container(border=True, gap="xsmall", height="stretch" if result.part else "content"):
         with st.container(
             horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", gap="xsmall"
         ):
