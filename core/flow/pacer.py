@@ -11,23 +11,26 @@ from core.flow.bucket import Bucket
 
 WINDOW_S = 60.0
 SHARE = 0.97
+RISE = 0.0015
 BURST = 2.0
 LATENESS_S = 0.05
 SLOT_S = 0.25
 SLOTS = 256
 LONGEST_COOL_DOWN_S = 120.0
 UNTOLD_COOL_DOWN_S = 1.0
-# Rejections less a tenth of the answers: five more than one in ten are a cascade; three in a hundred get there once in
-# some tens of thousands of calls.
+# Rejections less a fifteenth of the answers, twice the noise of one in thirty: five of them are a cascade. Strays of
+# three in a hundred get there once in some ten thousand calls.
 CASCADE = 5.0
-FORGIVEN = 0.1
+FORGIVEN = 1 / 15
 # A stray one is remembered for a hundred answers.
 FORGOTTEN = 0.01
 MOST_NOISE = 3.0
+MOST_LOOSE = 6
 ENOUGH_CALLS = 30
 ENOUGH_S = 5.0
-SHORTEST_PLATEAU_S = 20.0
-PLATEAU_CALLS = 75.0
+FIRM_S = 20.0
+FIRM_CALLS = 75.0
+FIRMEST_S = 45.0
 SEARCH_S = 3.0
 LIFTED = 1.5
 SEARCH = 100.0
@@ -62,21 +65,24 @@ class Window:
 
 @dataclass(slots=True)
 class Pace:
-    """A rate that begins at 97 % of what was accepted, levels off there and then searches for more.
+    """A rate that begins at 97 % of what was accepted, rises by 1.5 % in 10 s and later searches for more.
 
-    rate(t) = accepted * (1 + 0.03 * (t / K - 1)^3): the curve of CUBIC (RFC 9438). `accepted`: calls a second; t:
-    seconds since `since`; K: seconds to get back to the accepted rate.
+    rate(t) = accepted * max(0.97 * (1 + 0.0015 t), 1 + 0.03 * (t / K - 1)^3): the second is the curve of CUBIC
+    (RFC 9438), which finds a quota far above the first, poor measurement in a minute where the first alone takes half
+    an hour. `accepted`: calls a second; t: seconds since `since`; K: `patience_s`, as long as the evidence behind the
+    measurement (`firm`: long enough to trust it).
     """
 
     accepted: float
     since: float
-    plateau_s: float
+    patience_s: float
     firm: bool = True
 
     def rate(self, now: float) -> float:
         """Calls a second at that moment."""
-        age = max(0.0, now - self.since) / self.plateau_s - 1
-        return self.accepted * (1 + (1 - SHARE) * age * age * age)
+        age = max(0.0, now - self.since)
+        search = age / self.patience_s - 1
+        return self.accepted * max(SHARE * (1 + RISE * age), 1 + (1 - SHARE) * search * search * search)
 
     def is_safe(self, now: float) -> bool:
         """Whether the pace is still clearly below what is known to be accepted."""
@@ -99,6 +105,7 @@ class Pacer:
         self._noise = 0.0
         self._rejections = 0
         self._doubt_from = now
+        self._loose = 0
         self._measured = True
         self._looked_at = now
         self._bucket = Bucket(1.0, BURST, now)
@@ -150,9 +157,13 @@ class Pacer:
         admitted = self.window.count(self._doubt_from - SLOT_S, now)
         if self._score >= CASCADE and self._rejections >= FORGIVEN * (admitted + self._rejections):
             return "rejections came one after the other"
-        if self.pace and self._noise < 0.5 and not self.pace.is_safe(now):
+        if self.pace and self._noise < 0.5 and self._score >= self._doubts() and not self.pace.is_safe(now):
             return "rejected at a pace at the edge of what was accepted, and stray rejections were not seen before"
         return None
+
+    def _doubts(self) -> float:
+        """The score that counts at the edge: one rejection, or two in about eight calls where one led nowhere often."""
+        return 1.0 if self._loose < MOST_LOOSE else 1.5
 
     def _cut(self, now: float, cool_down: float | None) -> str:
         self.events += 1
@@ -194,8 +205,9 @@ class Pacer:
     def _measure(self, now: float) -> None:
         count, span = self._accepted()
         accepted = max(count, 1) / max(span, SLOT_S)
-        longest = max(SHORTEST_PLATEAU_S, PLATEAU_CALLS / accepted)
-        self.pace = Pace(accepted, now, min(max(span, SEARCH_S), longest), span >= longest)
+        firm = span >= min(FIRMEST_S, max(FIRM_S, FIRM_CALLS / accepted))
+        self.pace = Pace(accepted, now, WINDOW_S if firm else max(span, SEARCH_S), firm)
+        self._loose = 0 if firm else self._loose + 1
         self._measured = True
         rate = self.pace.rate(now)
         self._bucket = Bucket(rate, max(BURST, LATENESS_S * rate), now)

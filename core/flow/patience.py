@@ -13,6 +13,8 @@ _SHARE_BEYOND = 0.001
 _STEP = math.log(1.05)
 _SHORTEST_S = 1e-3
 _EVERY = 32
+# What was granted in doubt is halved again every so many answers: by then a slower server shows in the histogram.
+PROBATION = 128
 # Three calls cut with hardly an answer between them are a slower server; one in four or fewer are hangs.
 _TOO_MANY = 3.0
 _FORGIVEN = 0.25
@@ -91,6 +93,8 @@ class _Learned:
         self.seen += 1
         if self._strain:
             self._strain = max(0.0, self._strain - _FORGIVEN)
+        if self.slack > 1 and not self.seen % PROBATION:
+            self.slack = max(1.0, self.slack / 2)
         # A new longest shows at once, the rest every so often.
         if seconds > self.tail or not self.seen % _EVERY:
             self._look()
@@ -104,8 +108,8 @@ class _Learned:
             if left <= 0:
                 self.tail = math.exp(step * _STEP)
                 break
-        # What was granted in doubt is taken back as the answers prove it.
-        self.slack = max(1.0, self.slack * before / self.tail) if self.slack > 1 else 1.0
+        # A longer tail takes the place of what was granted in doubt.
+        self.slack = max(1.0, self.slack * before / self.tail) if before else 1.0
 
     def _fade(self) -> None:
         self._counts = {step: count // 2 for step, count in self._counts.items() if count > 1}
