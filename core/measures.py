@@ -11,7 +11,8 @@ from core.base.views import RunView
 def measures(run: RunView, counted: Mapping[str, Any]) -> dict[str, Any]:
     """The `run --json` object: counts from the run, calls and money from the ledger, the rest as its engine left it."""
     kept = run.measures
-    wall = kept.get("wall_s", run.wall_s)
+    wall = run.wall_s if run.ended_at is None else kept.get("wall_s", run.wall_s)
+    peak = kept.get("peak", {})
     return {
         "run_id": run.id,
         "workload": run.workload,
@@ -29,7 +30,7 @@ def measures(run: RunView, counted: Mapping[str, Any]) -> dict[str, Any]:
         "tokens": counted["tokens"],
         "cost_usd": counted["cost_usd"],
         "time_saved_s": round(max(0.0, counted["service_s"] - wall), 3),
-        "peak": kept.get("peak", counted["peak"]),
+        "peak": {name: max(most, peak.get(name, 0)) for name, most in counted["peak"].items()},
         "limit": {"search": run.search_limit, "llm": run.llm_limit},
         "rss_mb": round(kept.get("rss_mb", 0.0), 1),
     }

@@ -133,6 +133,8 @@ class Service:
     ) -> Forecast:
         """What a run would do: calls, duration and cost with a range, from the history of the same workload."""
         loaded = self.workload(workload)
+        llm_limit = self._capped(loaded, check_limit(llm_limit, "llm"))
+        check_limit(search_limit, "search")
         ids = self._select(loaded, items)
         sample = self.store.catalogue.item(loaded.item_kind, ids[0]) if ids else None
         history = self.store.reports.history(loaded.id)
@@ -141,7 +143,17 @@ class Service:
     def _select(self, workload: Workload, items: str | Sequence[str]) -> list[str]:
         if self.store.catalogue.count(workload.item_kind) == 0:
             self.ensure_samples()
-        return self.store.catalogue.select(workload.item_kind, items if isinstance(items, str) else ",".join(items))
+        if isinstance(items, str):
+            return self.store.catalogue.select(workload.item_kind, items)
+        return self._known(workload.item_kind, items)
+
+    def _known(self, kind: str, ids: Sequence[str]) -> list[str]:
+        """Ids that are told one by one mean themselves, also where they look like a count, a file or a list."""
+        known = set(self.store.catalogue.select(kind, "all"))
+        if unknown := [item_id for item_id in ids if item_id not in known]:
+            msg = f"There is no {kind} {', '.join(map(repr, unknown[:5]))}{' (and more)' if unknown[5:] else ''}."
+            raise UnknownError(msg)
+        return list(dict.fromkeys(ids))
 
     def start(
         self,
@@ -179,12 +191,13 @@ class Service:
         loaded = self.workload(workload)
         given = {name: value for name, value in wanted.items() if value is not None}
         chosen = {name: given.get(name, getattr(self.settings, name)) for name in FROM_SETTINGS}
-        for name in ("llm", "search"):
-            check_limit(chosen[f"{name}_limit"], name)
-        most = max_concurrent(loaded, self.settings)
-        chosen["llm_limit"] = min(chosen["llm_limit"], most or chosen["llm_limit"])
+        chosen["llm_limit"] = self._capped(loaded, check_limit(chosen["llm_limit"], "llm"))
         stage_models = dict(given.get("stage_models", {}))
         return Launch(loaded, tuple(self._select(loaded, items)), who, stage_models=stage_models, **chosen)
+
+    def _capped(self, workload: Workload, llm_limit: int) -> int:
+        """A limit that a workload's own most does not pass."""
+        return min(llm_limit, max_concurrent(workload, self.settings) or llm_limit)
 
     def dry_run(self, workload: str, items: str | Sequence[str], *, stage_models: Mapping[str, str]) -> Forecast:
         """Check what a start would check, spend and write nothing; what the run would do."""
@@ -241,8 +254,12 @@ class Service:
 
     def _without_owner(self, run: RunView, action: str, command: int, who: str) -> None:
         if action == "resume":
-            self.store.controls.applied(command, "applied")
-            self.resume(run.id, who=who)
+            self.store.controls.applied(command, "applied")  # now: the run's next session would find it out of date
+            try:
+                self.resume(run.id, who=who)
+            except BrigadeError as error:
+                self.store.controls.applied(command, f"refused: {error}")
+                raise
         elif action == "cancel":
             self.store.runs.set_status(run.id, RunStatus.CANCELLED, f"Cancelled by {who}.")
             self.store.controls.applied(command, "applied")
@@ -251,16 +268,21 @@ class Service:
 
     def wait(self, run_id: str, timeout: float | None = None) -> RunView:
         """Wait until a run of this process ends (or the time is up)."""
-        self._launcher.wait(run_id, timeout)
-        return self.run(run_id)
+        run = self.run(run_id)
+        self._launcher.wait(run.id, timeout)
+        return self.run(run.id)
 
     def owns(self, run_id: str) -> bool:
         """Whether this process is at work on a run."""
-        return self._launcher.owns(run_id)
+        return self._launcher.owns(self._id(run_id))
 
     def stop(self, run_id: str, reason: str, *, at_once: bool = False) -> None:
         """Let a run of this process admit no more and drain, or cancel what is in flight; it becomes `interrupted`."""
-        self._launcher.stop(run_id, reason, at_once=at_once)
+        self._launcher.stop(self._id(run_id), reason, at_once=at_once)
+
+    def _id(self, run_id: str) -> str:
+        """The id that `last` stands for."""
+        return self.run(run_id).id if run_id == "last" else run_id
 
     # Reading
 
@@ -278,16 +300,13 @@ class Service:
 
     def run_items(self, run_id: str, **query: Any) -> ItemPage:
         """A page of a run's items with their status: search, status, order, descending, limit, offset."""
-        kind = self._kind(run_id)
-        return self.store.catalogue.items(kind, run_id=run_id, **query)
-
-    def _kind(self, run_id: str) -> str:
-        return str(self.run(run_id).settings.get("item_kind", "restaurant"))
+        run = self.run(run_id)
+        return self.store.catalogue.items(str(run.settings.get("item_kind", "restaurant")), run_id=run.id, **query)
 
     def item(self, workload: str, item_id: str) -> ItemView | None:
         """One item of the catalogue."""
-        page = self.store.catalogue.items(self.workload(workload).item_kind, search=item_id, limit=50)
-        return next((row for row in page.rows if row.id == item_id), None)
+        found = self.store.catalogue.item(self.workload(workload).item_kind, item_id)
+        return None if found is None else ItemView(found.id, found.name, found.kind, found.fields, found.reviews)
 
     def results(self, run_id: str, item_id: str) -> list[ResultView]:
         """Everything one item came to."""
@@ -323,7 +342,7 @@ class Service:
 
     def controls(self, run_id: str) -> list[ControlView]:
         """The commands that a run was given."""
-        return self.store.controls.list(run_id)
+        return self.store.controls.list(self._id(run_id))
 
     def measures(self, run_id: str) -> dict[str, Any]:
         """A run's figures as one JSON object."""
