@@ -158,6 +158,12 @@ class RunDriver:
             before = (await asyncio.to_thread(self.store.runs.view, run_id)).measures
             await asyncio.to_thread(self.store.runs.set_measures, run_id, self._measures(before))
         await asyncio.to_thread(self.store.runs.set_status, run_id, status, reason)
+        await asyncio.to_thread(self._turn_away)
+
+    def _turn_away(self) -> None:
+        """Answer the commands that came too late, so that nobody waits for them (blocking)."""
+        for control in self.store.controls.pending(self.order.run_id, 0):
+            self.store.controls.applied(control.id, "refused: the run ended before it could be obeyed")
 
     def _measures(self, before: Mapping[str, Any]) -> dict[str, Any]:
         """What only this process knows, added to what earlier sessions of the run left."""
