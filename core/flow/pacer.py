@@ -5,6 +5,7 @@ Every method is told the time (monotonic seconds). A stray 429 is noise; a casca
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
 
 from core.flow.bucket import Bucket
@@ -22,6 +23,8 @@ UNTOLD_COOL_DOWN_S = 1.0
 # three in a hundred get there once in some ten thousand calls.
 CASCADE = 5.0
 FORGIVEN = 1 / 15
+# .. if they are also a tenth of the calls that left since the first of them: answers are slower than rejections.
+CROWD = 0.1
 # A stray one is remembered for a hundred answers.
 FORGOTTEN = 0.01
 MOST_NOISE = 3.0
@@ -34,6 +37,7 @@ FIRMEST_S = 45.0
 SEARCH_S = 3.0
 LIFTED = 1.5
 SEARCH = 100.0
+EDGE = 0.99
 
 
 class Window:
@@ -84,10 +88,6 @@ class Pace:
         search = age / self.patience_s - 1
         return self.accepted * max(SHARE * (1 + RISE * age), 1 + (1 - SHARE) * search * search * search)
 
-    def is_safe(self, now: float) -> bool:
-        """Whether the pace is still clearly below what is known to be accepted."""
-        return self.firm and self.rate(now) < 0.99 * self.accepted
-
 
 class Pacer:
     """Watches rejections; after a cascade it holds the calls for a while and then paces them."""
@@ -106,6 +106,7 @@ class Pacer:
         self._rejections = 0
         self._doubt_from = now
         self._loose = 0
+        self._edges: deque[float] = deque(maxlen=3)
         self._measured = True
         self._looked_at = now
         self._bucket = Bucket(1.0, BURST, now)
@@ -155,11 +156,19 @@ class Pacer:
     def _judge(self, now: float) -> str | None:
         """Why this rejection is an event; None where it is noise."""
         admitted = self.window.count(self._doubt_from - SLOT_S, now)
-        if self._score >= CASCADE and self._rejections >= FORGIVEN * (admitted + self._rejections):
+        if self._score >= CASCADE and self._rejections >= CROWD * (admitted + self._rejections):
+            self._edges.clear()
             return "rejections came one after the other"
-        if self.pace and self._noise < 0.5 and self._score >= self._doubts() and not self.pace.is_safe(now):
+        if self.pace and self._noise < 0.5 and self._score >= self._doubts() and self._at_the_edge(now):
             return "rejected at a pace at the edge of what was accepted, and stray rejections were not seen before"
         return None
+
+    def _at_the_edge(self, now: float) -> bool:
+        """Whether the pace is as high as what the last firm measurements, averaged, found to be accepted.
+
+        Averaged, so that strays, which follow the pace down, are told from a quota, which stays where it is.
+        """
+        return self.pace is not None and self.pace.rate(now) >= EDGE * sum(self._edges) / max(1, len(self._edges))
 
     def _doubts(self) -> float:
         """The score that counts at the edge: one rejection, or two in about eight calls where one led nowhere often."""
@@ -208,6 +217,8 @@ class Pacer:
         firm = span >= min(FIRMEST_S, max(FIRM_S, FIRM_CALLS / accepted))
         self.pace = Pace(accepted, now, WINDOW_S if firm else max(span, SEARCH_S), firm)
         self._loose = 0 if firm else self._loose + 1
+        if firm:
+            self._edges.append(accepted)
         self._measured = True
         rate = self.pace.rate(now)
         self._bucket = Bucket(rate, max(BURST, LATENESS_S * rate), now)
@@ -219,7 +230,7 @@ class Pacer:
         From one cut to another, for a quota that was used up both times has let pass just what flowed in between.
         """
         count, since = 0, self._began
-        for since in reversed(self._cuts[:-1] or [max(self._began, self._cut_at - WINDOW_S)]):
+        for since in reversed(self._cuts[:-1] or [max(self._began, self._cut_at - WINDOW_S) - SLOT_S]):
             count = self.window.count(since, self._cut_at)
             if count >= ENOUGH_CALLS and self._cut_at - since >= ENOUGH_S:
                 break
