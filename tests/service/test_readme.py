@@ -101,7 +101,6 @@ def test_no_document_names_a_file_that_is_missing(name: str) -> None:
     assert missing == []
 
 
-@pytest.mark.xfail(reason="the picture of the Run page has yet to be taken", strict=False)
 def test_every_picture_is_there() -> None:
     """What the README shows as a picture is a file of the project."""
     pictures = re.findall(r"!\[[^]]*\]\(([^)\s]+)\)", README)
