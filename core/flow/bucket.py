@@ -10,7 +10,8 @@ class Bucket:
 
     An amount larger than the bucket waits for a full one and leaves a debt, so that the long-run rate holds for any
     amounts. `mark()` and `correct()` take in what a server says was left right after one call, however long ago that
-    call was: what came in and went out since is the same on both sides.
+    call was: what came in and went out since is the same on both sides. What overflowed here meanwhile is not counted,
+    which errs on the safe side.
     """
 
     __slots__ = ("at", "closed_until", "followed", "level", "rate", "shift", "size")

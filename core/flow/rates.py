@@ -14,6 +14,7 @@ It belongs to one event loop. The arithmetic is in `bucket` and `pacer`, the wai
 
 from __future__ import annotations
 
+import math
 import random
 from collections import deque
 from collections.abc import Mapping
@@ -194,10 +195,11 @@ class Rates:
         bucket, now = self._buckets.get(told.kind), self._clock.monotonic()
         if bucket is None or told.remaining is None:
             return
-        limit = told.limit or bucket.rate * 60
+        limit = min(told.limit or math.inf, bucket.rate * 60)
         left = told.remaining - max(1.0, MARGIN * limit)
         mark = reservation.marks[KINDS.index(told.kind)] if reservation else None
-        if mark is None:
+        # Where the operator allows less than the server, what the server has left is no leave to hurry.
+        if mark is None or limit < (told.limit or limit):
             bucket.lower(left, now)
         else:
             bucket.size = max(bucket.size, limit)
