@@ -85,8 +85,8 @@ class Query:
     """One part's question to the index, as the workload file gives it.
 
     phrasings: the ways to ask for this part; contrast: what it is not (the other aspects and ambience);
-    keywords: words for the sparse side; cutoff: the lowest final score kept (None: keep all);
-    limit: most sentences returned.
+    keywords: words for the sparse side; cutoff: the lowest final score kept (None: keep all), but for the best `keep`
+    sentences, which stay unless they clearly speak of something else; limit: most sentences returned.
     """
 
     part: str
@@ -95,6 +95,7 @@ class Query:
     keywords: tuple[str, ...] = ()
     cutoff: float | None = None
     limit: int = 8
+    keep: int = 0
 
 
 @dataclass(frozen=True, slots=True)

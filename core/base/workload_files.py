@@ -124,15 +124,15 @@ def _query(table: Table, part_id: str) -> Query | None:
     one, many = table.text("query"), table.texts("phrasings")
     contrast, keywords = table.texts("contrast"), table.texts("keywords")
     cutoff = table.number("cutoff", 0.0) if "cutoff" in table else None
-    limit = table.whole("limit", Query("", ()).limit)
+    limit, keep = table.whole("limit", Query("", ()).limit), table.whole("keep", Query("", ()).keep, least=0)
     table.known.append("cutoff")
     phrasings = tuple(dict.fromkeys(([one] if one else []) + list(many)))
     if not phrasings:
-        for key in ("contrast", "keywords", "cutoff", "limit"):
+        for key in ("contrast", "keywords", "cutoff", "limit", "keep"):
             if key in table:
                 table.fail(key, f'{key} without a query. Add query = "..." to part {part_id!r}.')
         return None
-    return Query(part_id, phrasings, contrast, keywords, cutoff, limit)
+    return Query(part_id, phrasings, contrast, keywords, cutoff, limit, keep)
 
 
 def _stage(table: Table, parts: dict[str, PartKind]) -> Stage:

@@ -12,6 +12,7 @@ from core.search.prepare import Prepared, encodable
 from core.search.probe import Probe
 
 POSITION = "position"
+CLEARLY_OTHER = 0.2  # the score under which a sentence speaks of another aspect
 EXTRAS = ("author", "rating", "date")
 
 _NOISE = re.compile(r"[\W_]+")
@@ -42,11 +43,14 @@ def read(hits: Iterable[Hit], probe: Probe, config: SearchConfig) -> list[Eviden
 
 
 def ranked(found: list[Evidence], probe: Probe) -> list[Evidence]:
-    """Best first: cut off, repeats last, at most the query's limit. Ranks have no cut-off, only fitted scores do."""
-    lowest = probe.query.cutoff if probe.fitted else None
-    kept = [evidence for evidence in found if lowest is None or evidence.score >= lowest]
-    kept.sort(key=lambda e: (-e.score, e.review_id, e.position))  # engines order ties as they please
-    return _repeats_last(kept)[: probe.query.limit]
+    """Best first: repeats last, cut off, at most the query's limit. Ranks have no cut-off, only fitted scores do."""
+    query, lowest = probe.query, probe.query.cutoff if probe.fitted else None
+    found.sort(key=lambda e: (-e.score, e.review_id, e.position))  # engines order ties as they please
+    if lowest is None:
+        return _repeats_last(found)[: query.limit]
+    floor = min(lowest, CLEARLY_OTHER)
+    kept = [e for rank, e in enumerate(found) if e.score >= (floor if rank < query.keep else lowest)]
+    return _repeats_last(kept)[: query.limit]
 
 
 def _evidence(hit: Hit, probe: Probe, config: SearchConfig) -> Evidence:

@@ -24,16 +24,16 @@ def test_a_file_becomes_a_workload(tmp_path: Path) -> None:
 
 
 def test_everything_a_part_may_say_is_kept(tmp_path: Path) -> None:
-    """query and phrasings are joined without repeats; contrast, keywords, cutoff and limit reach the query."""
+    """query and phrasings are joined without repeats; contrast, keywords, cutoff, limit and keep reach the query."""
     more = 'phrasings = ["slow waiter", "how is the service?"]\ncontrast = ["tasty"]\nkeywords = ["staff"]\n'
-    more += 'cutoff = 0.25\nlimit = 5\ntitle = "Service"\ntitle_ko = "서비스"\nfields = { a = 1 }\n'
+    more += 'cutoff = 0.25\nlimit = 5\nkeep = 3\ntitle = "Service"\ntitle_ko = "서비스"\nfields = { a = 1 }\n'
     toml = ASPECTS.replace('query = "how is the service?"\n', 'query = "how is the service?"\n' + more)
     part = load_workload(write(tmp_path, toml)).parts["aspect"].values[0]
     assert (part.title, part.title_ko, part.fields) == ("Service", "서비스", {"a": 1})
     assert part.query is not None
     assert part.query.phrasings == ("how is the service?", "slow waiter")
     assert (part.query.contrast, part.query.keywords) == (("tasty",), ("staff",))
-    assert (part.query.cutoff, part.query.limit) == (0.25, 5)
+    assert (part.query.cutoff, part.query.limit, part.query.keep) == (0.25, 5, 3)
 
 
 def test_everything_a_stage_may_say_is_kept(tmp_path: Path) -> None:
