@@ -97,7 +97,7 @@ def test_words_are_the_reviewers_own() -> None:
 )
 def test_a_sentence_is_tidied_and_nothing_else(raw: str, tidy: str) -> None:
     """Connectives, labels, fillers, shouting, repeated marks, emoji and lone jamo go; the words stay."""
-    assert ask(evidence([(1, raw)])).text == f"{tidy} [1]"
+    assert ask(evidence([(1, raw)], part="place")).text == f"{tidy} [1]"
 
 
 def test_one_poisoned_review_among_many_does_not_turn_the_summary() -> None:

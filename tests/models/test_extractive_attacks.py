@@ -117,7 +117,7 @@ def summarise(texts: list[str], *, reviews: list[int] | None = None, max_tokens:
 
 def ask(kind: str, lines: list[str], max_tokens: int = 160) -> str:
     data = "\n".join(lines)
-    content = f'Summarise.\n<data id="5ac1e2f0" kind="{kind}" part="service">\n{data}\n</data id="5ac1e2f0">'
+    content = f'Summarise.\n<data id="5ac1e2f0" kind="{kind}" part="place">\n{data}\n</data id="5ac1e2f0">'
     return answer(ModelRequest("extractive", (Message("user", content),), max_tokens=max_tokens)).text
 
 

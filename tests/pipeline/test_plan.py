@@ -40,20 +40,21 @@ def test_ten_cards_in_batches_of_three_are_four_calls() -> None:
 
 
 def test_an_aspect_waits_for_its_own_search_only_through_one_node() -> None:
-    """All aspects are searched in one request, each is summarised on its own, and the total needs every summary."""
+    """All aspects are searched in one request, each is summarised on its own, and the total needs every summary and
+    the evidence."""
     assert shape(expand(REVIEWS, Item("1", "A"))) == [
         ("search", ["service", "price", "food"], ()),
         ("aspect_summary", ["service"], (0,)),
         ("aspect_summary", ["price"], (0,)),
         ("aspect_summary", ["food"], (0,)),
-        ("total_summary", [], (1, 2, 3)),
+        ("total_summary", [], (0, 1, 2, 3)),
     ]
 
 
 def test_feeds_are_the_needs_turned_round() -> None:
     """Each node knows whom it feeds, its depth from the start and its height to the end."""
     plan = expand(REVIEWS, Item("1", "A"))
-    assert plan.feeds == ((1, 2, 3), (4,), (4,), (4,), ())
+    assert plan.feeds == ((1, 2, 3, 4), (4,), (4,), (4,), ())
     assert [node.depth for node in plan.nodes] == [0, 1, 1, 1, 2]
     assert [node.height for node in plan.nodes] == [2, 1, 1, 1, 0]
 

@@ -21,7 +21,8 @@ class Taste:
     """What a summary should be like.
 
     words, sentences: at most so many in all; each: of one review; floor: the least a further sentence must be worth.
-    The rest weighs a sentence: an early rank, the reviewers' mood, every further citation; against it the reviewer's
+    The rest weighs a sentence: an early rank, the reviewers' mood, every further citation, naming what the place has
+    (what tells one place from the others); against it the reviewer's
     own story, words over `ideal` and under five. `said` is what is left of a term's worth once it has been said.
     """
 
@@ -37,6 +38,7 @@ class Taste:
     said: float = 0.25
     tone: float = 0.1
     support: float = 0.0
+    concrete: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +92,7 @@ class _Choosing:
         taste = self._taste
         total = sum(self._worth[t] * (taste.said if t in self._said else 1.0) for t in candidate.terms)
         value = total / math.sqrt(len(candidate.terms) + 2) + taste.rank * (1 - candidate.order / self._last)
-        value += candidate.form - taste.personal * candidate.personal
+        value += candidate.form - taste.personal * candidate.personal + taste.concrete * candidate.concrete
         value += taste.tone * candidate.tone * self._views.mood + taste.support * min(len(candidate.cites) - 1, 3)
         return value - taste.long * max(candidate.words - taste.ideal, 0) - taste.short * max(5 - candidate.words, 0)
 

@@ -47,7 +47,7 @@ _BREAK = re.compile(
 )
 _DEPENDENT = re.compile(
     r"(?:if|when|whenever|although|though|even|since|because|after|while|as|before|unless|once|until|despite|"
-    r"where|not only|"
+    r"where|not only|the (?:more|less|higher|lower)|"
     r"between|both|either|neither|whether|in|on|at|for|from)\b",
     re.IGNORECASE,
 )
@@ -58,6 +58,11 @@ _HEDGE = re.compile(
     re.IGNORECASE,
 )
 _LONE_LEFT = 2  # spaces a clause needs at least
+_PAIRED = re.compile(
+    r"\b(?:both|either|neither|between)\b(?:(?!,|\b(?:and|or|nor)\b).)*$|\b(?:although|though|because|if|when|while)$",
+    re.IGNORECASE,
+)
+_LISTED = re.compile(r"\s*,\s*(?:and\s+|&\s*)?|\s+(?:and|&)\s+", re.IGNORECASE)
 
 
 def reads_alone(tokens: Sequence[str]) -> float:
@@ -82,10 +87,18 @@ def clauses(sentence: str) -> list[str]:
         return [body]
     parts, start = [], 0
     for match in _BREAK.finditer(body):
-        if _whole(body[start : match.start()]) and _whole(body[match.end() :]):
-            parts.append(body[start : match.start()])
+        before = body[start : match.start()]
+        if _whole(before) and _whole(body[match.end() :]) and not _PAIRED.search(before):
+            parts.append(before)
             start = match.end()
     return [*parts, body[start:]]
+
+
+def listed(text: str) -> list[str]:
+    """The entries of a sentence that is but a list of what there is ("Great food, kind staff."); else it alone."""
+    body = text.removesuffix(".")
+    entries = [] if _VERB.search(body) or not body.isascii() else _LISTED.split(body)
+    return entries if len(entries) > 1 and all(" " in entry for entry in entries) else [text]
 
 
 def _whole(text: str) -> bool:

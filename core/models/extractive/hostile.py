@@ -19,7 +19,7 @@ def _any(*patterns: str) -> re.Pattern[str]:
 _WORD = re.compile(r"[a-z']+")
 # No diner says these of a meal.
 _MACHINE = words(
-    """prompt prompts instruction instructions jailbreak jailbroken jailbreaking chatgpt gpt llm llms chatbot claude
+    """prompts instruction instructions jailbreak jailbroken jailbreaking chatgpt gpt llm llms chatbot claude
     openai anthropic canary javascript sudo verbatim roleplay untrusted delimiter summarizer summariser summarize
     summarise summarizing summarising summarized summarised summaries passphrase credentials json html markdown
     backdoor payload exfiltrate decode encoded admin administrator overridden directive directives guideline
@@ -30,7 +30,7 @@ _MACHINE = words(
 )
 # Only a text with one of these is worth the long look below.
 _CUES = words(
-    """ignore forget bypass overrule skip system hidden initial original secret previous prior above now on
+    """prompt ignore forget bypass overrule skip system hidden initial original secret previous prior above now on
     respond reply
     answer output print repeat translate append prepend insert echo reveal state declare conclude say write include
     mention report claim quote response conclusion verdict must should shall model assistant end begin start new
@@ -42,6 +42,10 @@ _SAYING = (
     r"conclude|write|say|state|include|mention|report|claim|quote|replace|rate|describe|tell|begin|start|end)\b"
 )
 _TO_A_MODEL = _any(
+    r"\b(?:the|this|that|your|my|our|its|a|an|any|each|every|system|hidden|initial|original|first|new|full|entire|whole|"
+    r"user|previous|above|secret)\s+prompt\b(?!,? (?:and|but|service|staff|delivery|attention|response|seating|reply|"
+    r"friendly|courteous|polite|attentive|efficient|manner|greeting|server|waiter|waitress|refill))",
+    r"\bprompt\s*[:=\"'(]|\bprompt (?:injection|above|below|is|says|said|tells|leak|text)\b",
     r"\b(?:ignore|forget|bypass|overrule|skip)\b.{0,40}\b(?:previous|prior|above|earlier|rules?|everything|all|other|"
     r"reviews?|before|said|told|text|data|context)\b",
     r"\b(?:system|hidden|initial|original|secret)\s+(?:message|note|role|mode|rules?|text|word|code|order)\b",

@@ -104,7 +104,8 @@ PERSONAL_KO = phrases(
 )
 # Thanks, wishes and promises to order again: kind, but nothing is said of the place.
 EMPTY_KO = phrases(
-    """번창|화이팅|파이팅|감사|수고|잘먹었|잘 먹었|잘먹겠|잘 먹겠|잘먹엇|대박나|시켜먹|재주문|또 시|또시|사장님|리뷰|
+    """번창|화이팅|파이팅|감사|수고|잘먹었|잘 먹었|잘먹겠|잘 먹겠|잘먹엇|대박나|시켜먹|
+    시켜 먹|먹을께|재주문|또 시|또시|사장님|리뷰|
     주문할게|먹을게|갈게|올게"""
 )
 # Character pairs of endings and filler words.

@@ -48,7 +48,7 @@ def answer(request: ModelRequest) -> ModelReply:
 def _text(blocks: Sequence[Block], prompt: str, tokens: int) -> str:
     """The answer in plain text, from the most worked-out kind of block at hand."""
     if results := _of(blocks, "results"):
-        return summarise_results(results, tokens, without_blocks(prompt))
+        return summarise_results(results, tokens, without_blocks(prompt), _of(blocks, "evidence"))
     if evidence := _of(blocks, "evidence"):
         return " ".join(summarise_aspect(block, tokens // len(evidence)) for block in evidence)
     if parts := _fields(blocks, "parts"):

@@ -22,7 +22,7 @@ class Sentence:
 
     cites: what it is cited by; source: whose review; order: its rank; group: its aspect, where there are several;
     tone: -1 complaint .. 1 praise; personal: 0 about the place .. 1 the reviewer's own story; form: see `form`;
-    telling: whether it has a word of opinion or of what a place has.
+    telling: whether it has a word of opinion or of what a place has; concrete: whether of the latter.
     """
 
     text: str
@@ -36,6 +36,7 @@ class Sentence:
     personal: float
     form: float = 0.0
     telling: bool = True
+    concrete: bool = False
 
 
 def read(
@@ -47,7 +48,8 @@ def read(
     value = form.reads_alone(tokens) + (0.0 if text.isascii() else form.reads_alone_ko(text))
     tone = _tone(tokens, text, rating)
     personal, telling = _personal(tokens, text), _telling(tokens, terms, text)
-    return Sentence(text, cites, source, order, group, terms, tone, length(text), personal, value, telling)
+    concrete = not lexicon.PLACE.isdisjoint(tokens)
+    return Sentence(text, cites, source, order, group, terms, tone, length(text), personal, value, telling, concrete)
 
 
 def terms_in(text: str) -> frozenset[str]:

@@ -6,39 +6,76 @@ import re
 from collections.abc import Sequence
 
 from core.models.extractive import hostile
+from core.models.extractive.aspect import outline
 from core.models.extractive.blocks import Block, result_texts
 from core.models.extractive.choose import Taste, choose
 from core.models.extractive.sentence import Sentence, read, terms_in
 from core.models.extractive.sift import attacks, usable
 from core.models.extractive.tidy import plain, sentences
-from core.models.extractive.wording import cited, language_of, nothing_about, nothing_clear, within
+from core.models.extractive.wording import (
+    MAX_CITES,
+    cited,
+    is_nothing_clear,
+    language_of,
+    nothing_about,
+    nothing_clear,
+    within,
+)
 
-TASTE = Taste(words=60, sentences=9, ideal=15, support=0.1)
+TASTE = Taste(words=60, sentences=9, ideal=15, support=0.2, concrete=0.2)
 SELECTED = 7  # sentences of a selection, shared among the results
 _CITE = re.compile(r"\[[^\[\]\n]{1,64} \d{1,4}\]")
 _CITES = re.compile(rf"(?:\s*{_CITE.pattern})+")
 _STOP_AFTER = re.compile(rf"({_CITES.pattern})\s*([.!?])")
 
 
-def summarise_results(blocks: Sequence[Block], tokens: int, instruction: str = "") -> str:
+def summarise_results(
+    blocks: Sequence[Block], tokens: int, instruction: str = "", evidence: Sequence[Block] = ()
+) -> str:
     """A total where the results cite evidence, else the sentences of each that suit the instruction best, in order."""
     results = [result for block in blocks for result in result_texts(block)]
     if not any(text for _, text in results):
         return nothing_clear(blocks[0])
-    if any(_CITE.search(text) for _, text in results):
-        return _total(results, tokens, language_of(blocks[0])) or nothing_clear(blocks[0])
+    if evidence or any(_CITE.search(text) for _, text in results):
+        return _total(results, evidence, tokens, language_of(blocks[0])) or nothing_clear(blocks[0])
     return _selection([text for _, text in results if text], tokens, instruction) or nothing_clear(blocks[0])
 
 
-def _total(results: Sequence[tuple[str, str]], tokens: int, lang: str) -> str:
+def _total(results: Sequence[tuple[str, str]], evidence: Sequence[Block], tokens: int, lang: str) -> str:
     """The best sentences over all aspects, aspect by aspect, and which aspects nobody speaks of."""
-    chosen = choose([c for name, text in results for c in _candidates(name, text)], TASTE)
+    silent = [name for name, text in results if not text or is_nothing_clear(text)]
+    chosen = choose(_from_evidence(results, evidence) or _from_results(results), TASTE)
     names = [name for name, _ in results]
     chosen.sort(key=lambda choice: (names.index(choice.sentence.group), choice.sentence.order))
     lines = cited(chosen)
-    if silent := [name for name, text in results if not text]:
+    if silent:
         lines += [nothing_about(silent, lang)]
     return within(lines, tokens)
+
+
+def _from_evidence(results: Sequence[tuple[str, str]], evidence: Sequence[Block]) -> list[Sentence]:
+    """What the evidence of the aspects that have a summary offers."""
+    told = {name for name, text in results if text}
+    return [candidate for block in evidence if block.part in told for candidate in _outlined(block)]
+
+
+def _from_results(results: Sequence[tuple[str, str]]) -> list[Sentence]:
+    """What the summaries themselves offer, where a prompt has nothing else."""
+    return [c for name, text in results if not is_nothing_clear(text) for c in _candidates(name, text)]
+
+
+def _outlined(block: Block) -> list[Sentence]:
+    """The sentences of a block's evidence that a total may say, cited as evidence of its part."""
+    return [
+        read(
+            choice.sentence.text,
+            cites=tuple(f"[{block.part} {cite[1:]}" for cite in choice.cites[:MAX_CITES]),
+            source=f"{block.part} {order}",
+            order=order,
+            group=block.part,
+        )
+        for order, choice in enumerate(outline(block))
+    ]
 
 
 def _candidates(name: str, text: str) -> list[Sentence]:

@@ -54,6 +54,11 @@ def nothing_clear(block: Block) -> str:
     return _NOTHING_CLEAR[language_of(block)]
 
 
+def is_nothing_clear(text: str) -> bool:
+    """Whether a result is that sentence and nothing else."""
+    return text.strip() in _NOTHING_CLEAR.values()
+
+
 def nothing_about(names: Sequence[str], lang: str) -> str:
     """The gap, named: aspects that no review speaks of."""
     if lang == "ko":
