@@ -76,6 +76,7 @@ class Connections:
         self._stack = AsyncExitStack()
         self._clients: dict[str, Model] = {}
         self._lanes: dict[str, Lane] = {}
+        self._strangers: set[str] = set()
         self._pools: dict[str, Pool] = {}
         self._transport: HttpTransport | None = None
 
@@ -97,20 +98,23 @@ class Connections:
     async def prepare(self, model: str) -> str:
         """Make a model's pool ready and its servers answer; the model's name, found out when it was ''.
 
-        Of several endpoints one that answers is enough: the others join when their breakers let them.
+        Of several endpoints one that answers is enough: those that are down join when their breakers let them, those
+        that answer without serving the model stay out.
         """
-        names: list[str] = []
+        found: dict[str, str] = {}
         problems: list[BrigadeError] = []
         for endpoint in self.settings.endpoints_for(model):
             started = await self._started(endpoint)
             try:
-                names.append(await self._confirmed(started, self._client(started), model))
+                found[started.name] = await self._confirmed(started, self._client(started), model)
             except BrigadeError as error:
                 problems.append(error)
-        if not names:
+                self._strangers |= {started.name} if isinstance(error, UnknownError | RejectedError) else set()
+        if not found:
             raise problems[0]
-        self._pools[model] = self._pools[names[0]] = self._pool_of(model, names[0])
-        return names[0]
+        name = next(iter(found.values()))
+        self._pools[model] = self._pools[name] = self._pool_of(model, name)
+        return name
 
     def pool(self, model: str) -> Pool:
         """The pool of a model name; one that was not prepared gets its clients now, its servers unasked."""
@@ -120,7 +124,8 @@ class Connections:
         return found
 
     def _pool_of(self, model: str, name: str) -> Pool:
-        endpoints = [self._with_url(endpoint) for endpoint in self.settings.endpoints_for(model)]
+        serving = [e for e in self.settings.endpoints_for(model) if e.name not in self._strangers]
+        endpoints = [self._with_url(endpoint) for endpoint in serving or self.settings.endpoints_for(model)]
         return Pool([(self._lane(endpoint), self._route(endpoint, name)) for endpoint in endpoints])
 
     def _lane(self, endpoint: EndpointConfig) -> Lane:

@@ -191,8 +191,8 @@ class Launcher:
         async with self.connections() as connections:
             searcher = await self._searcher(connections, launch.workload)
             allocations = await self._allocations(connections, launch)
-            if not resumed:
-                await asyncio.to_thread(self._write, run_id, launch, allocations)
+            write = self._rewrite if resumed else self._write
+            await asyncio.to_thread(write, run_id, launch, allocations)
             if retry:
                 await asyncio.to_thread(self._store.runs.requeue, run_id, retry)
             before = await asyncio.to_thread(self._store.runs.view, run_id)
@@ -261,7 +261,19 @@ class Launcher:
         )
 
     def _write(self, run_id: str, launch: Launch, allocations: Allocations) -> None:
-        settings = {
+        """The run's row and its items."""
+        workload, settings = launch.workload, self._kept(launch, allocations)
+        self._store.runs.create(
+            run_id, workload.id, workload.item_kind, launch.items, settings, launch.budget, launch.who
+        )
+
+    def _rewrite(self, run_id: str, launch: Launch, allocations: Allocations) -> None:
+        """What a resume changed stays changed for the next one."""
+        self._store.runs.set_settings(run_id, self._kept(launch, allocations))
+
+    def _kept(self, launch: Launch, allocations: Allocations) -> dict[str, Any]:
+        """What a resume needs to know of a launch."""
+        return {
             "item_kind": launch.workload.item_kind,
             "model": launch.model,
             "stage_models": dict(launch.stage_models),
@@ -271,9 +283,6 @@ class Launcher:
             "search": self._settings.search.backend,
             "connections": given_connections(self._settings),
         }
-        self._store.runs.create(
-            run_id, launch.workload.id, launch.workload.item_kind, launch.items, settings, launch.budget, launch.who
-        )
 
     def wait(self, run_id: str, timeout: float | None) -> None:
         """Wait for the end of a run that this process owns; others are not waited for."""

@@ -111,4 +111,10 @@ class Commands:
             raise UnknownError(msg)
         engine.context.pool(model)
         self._allocations.override(stage, model)
-        return Effect("applied")
+        return Effect("applied", lambda: self._remember(stage, model))
+
+    def _remember(self, stage: str, model: str) -> None:
+        """Keep a change of model for whoever resumes the run."""
+        settings = self._store.runs.view(self._run_id).settings
+        models = {**settings.get("stage_models", {}), stage: model}
+        self._store.runs.set_settings(self._run_id, {**settings, "stage_models": models})

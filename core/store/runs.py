@@ -90,6 +90,10 @@ class Runs:
         """What only the engine knows of a run (CPU, memory, peaks)."""
         self._update(run_id, "measures = ?", mapping(measures))
 
+    def set_settings(self, run_id: str, settings: Mapping[str, Any]) -> None:
+        """What the run is launched with from now on, whoever resumes it."""
+        self._update(run_id, "settings = ?", mapping(settings))
+
     def set_limits(self, run_id: str, search_limit: int, llm_limit: int) -> None:
         """The limits in force."""
         self._update(run_id, "search_limit = ?, llm_limit = ?", search_limit, llm_limit)

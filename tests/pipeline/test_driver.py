@@ -312,3 +312,13 @@ def test_a_model_change_reaches_calls_that_wait_at_the_gate(desk: Desk) -> None:
     used = {(s.stage, s.model): s.calls for s in desk.store.reports.stages("run") if s.resource == "llm"}
     assert used[("aspect_summary", "fake")] == 1
     assert used[("aspect_summary", "other")] == 17
+
+
+def test_a_model_change_outlives_the_session(desk: Desk) -> None:
+    """The run's settings hold the model it was switched to, for whoever resumes it."""
+
+    async def scene(driver: RunDriver) -> None:
+        desk.send("model", "total_summary=other")
+        await desk.until(lambda: all(c.applied_at for c in desk.store.controls.list("run")))
+
+    assert desk.play(scene).settings["stage_models"] == {"total_summary": "other"}
