@@ -1,10 +1,10 @@
 """Models: the client of OpenAI-compatible servers, the embedded extractive model, and what calls cost."""
 
 from core.models.extractive import ExtractiveModel
-from core.models.link import Deadlines
 from core.models.openai import OpenAIModel
 from core.models.opening import open_model
 from core.models.prices import PRACTICE_PRICES, Prices
+from core.models.progress import Deadlines
 from core.models.tokens import estimate_tokens
 from core.models.transport import HttpTransport
 

@@ -79,7 +79,7 @@ def _parts(text: str) -> Place | None:
     try:
         url = urlsplit(text)
         host = (url.hostname or "").rstrip(".")
-        host = host if ":" in host else host.encode("idna").decode()
+        host = host if ":" in host else _dotted(host.encode("idna").decode())
         port = url.port or PORTS.get(url.scheme, 0)
     except (ValueError, UnicodeError):
         return None
@@ -87,6 +87,14 @@ def _parts(text: str) -> Place | None:
         return None
     user = (unquote(url.username or ""), unquote(url.password or "")) if url.username or url.password else None
     return Place(Origin(url.scheme, host, port), quote(url.path, safe="/%:@!$&'()*+,;=~"), user)
+
+
+def _dotted(host: str) -> str:
+    """An IPv4 address in its usual spelling, though it was written as one number or in octal; names as they are."""
+    try:
+        return socket.inet_ntoa(socket.inet_aton(host))
+    except OSError:
+        return host
 
 
 def forbidden(address: Address) -> bool:

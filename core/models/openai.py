@@ -4,24 +4,32 @@ from __future__ import annotations
 
 import base64
 import re
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
+import httpx
 import orjson
 
 from core.base.clock import SYSTEM_CLOCK, Clock
 from core.base.errors import ConfigError, MalformedError, ModelError
 from core.base.records import ModelReply, ModelRequest
 from core.models.addresses import Place, parse_url
-from core.models.link import Answer, Outgoing
 from core.models.redaction import Secret
 from core.models.replies import parse_json, parse_reply
 from core.models.statuses import error_of_status
 from core.models.streaming import StreamedAnswer
-from core.models.transport import HttpTransport
+from core.models.transport import Answer, HttpTransport
 
 LISTING_TIMEOUT_S = 10.0
 _REASONING = re.compile(r"(?:o\d|gpt-5)")
-_LINES = b"content-type: application/json\r\naccept: application/json, text/event-stream\r\nuser-agent: brigade\r\n"
+_QUOTA = ("x-ratelimit-", "anthropic-ratelimit-")
+_HEADERS = {
+    "content-type": "application/json",
+    "accept": "application/json, text/event-stream",
+    "accept-encoding": "identity",
+    "user-agent": "brigade",
+}
 _ENDING = re.compile(r"/(?:chat/completions|models)?/*$")
 
 
@@ -37,8 +45,12 @@ class OpenAIModel:
         place = parse_url(base_url)
         self._authorization = _authorization(place, api_key)
         self._origin = place.origin
-        self._path = _ENDING.sub("", place.path)
-        self.base_url = f"{self._origin}{self._path}"
+        self.base_url = f"{self._origin}{_ENDING.sub('', place.path)}"
+        self._calls = _url(f"{self.base_url}/chat/completions")
+        # httpx shows no authorization in the repr of its headers.
+        self._headers = httpx.Headers(_HEADERS)
+        if self._authorization:
+            self._headers["authorization"] = self._authorization.reveal()
         self.transport = transport
         self._clock = clock
         self._strict = self._origin.host == "api.openai.com"
@@ -59,12 +71,12 @@ class OpenAIModel:
             raise
 
     async def _complete(self, request: ModelRequest) -> ModelReply:
-        outgoing = self._outgoing("POST", "/chat/completions", _encode(self.payload(request)))
+        call = httpx.Request("POST", self._calls, headers=self._headers, content=_encode(self.payload(request)))
         streamed = StreamedAnswer(request, self._clock) if request.stream else None
-        answer = await self._send(outgoing, request.timeout, streamed)
-        if answer.streamed and streamed:
-            return streamed.reply()
-        return parse_reply(answer.body, request)
+        answer = await self._send(call, request.timeout, streamed)
+        reply = streamed.reply() if answer.streamed and streamed else parse_reply(answer.body, request)
+        quota = _quota(answer.headers)
+        return replace(reply, quota=quota) if quota else reply
 
     def payload(self, request: ModelRequest) -> dict[str, Any]:
         """The body of a call, before it is encoded."""
@@ -83,7 +95,8 @@ class OpenAIModel:
 
     async def models(self) -> list[str]:
         """The names the server lists at /models; a ModelError where it does not."""
-        answer = await self._send(self._outgoing("GET", "/models"), LISTING_TIMEOUT_S, None)
+        listing = httpx.Request("GET", f"{self.base_url}/models", headers=self._headers)
+        answer = await self._send(listing, LISTING_TIMEOUT_S, None)
         data = parse_json(answer.body)
         listed = data.get("data") if isinstance(data, dict) else None
         if not isinstance(listed, list):
@@ -91,11 +104,7 @@ class OpenAIModel:
             raise MalformedError(msg, status=200)
         return [entry["id"] for entry in listed if isinstance(entry, dict) and isinstance(entry.get("id"), str)]
 
-    def _outgoing(self, method: str, path: str, body: bytes = b"") -> Outgoing:
-        key = b"authorization: %b\r\n" % self._authorization.reveal().encode() if self._authorization else b""
-        return Outgoing(method, f"{self._path}{path}", key + _LINES, body)
-
-    async def _send(self, request: Outgoing, seconds: float, streamed: StreamedAnswer | None) -> Answer:
+    async def _send(self, request: httpx.Request, seconds: float, streamed: StreamedAnswer | None) -> Answer:
         answer = await self.transport.send(self._origin, request, seconds, streamed.take if streamed else None)
         if answer.status == 200:
             return answer
@@ -103,6 +112,19 @@ class OpenAIModel:
         raise error_of_status(
             answer.status, answer.headers.get, answer.body, host=host, now=now, secret=self._authorization
         )
+
+
+def _url(text: str) -> httpx.URL:
+    try:
+        return httpx.URL(text)
+    except httpx.InvalidURL:
+        msg = "A model server's url holds something that no url has: is its host right?"
+    raise ConfigError(msg)
+
+
+def _quota(headers: Mapping[str, str]) -> dict[str, str]:
+    """What a server says of its rate limits."""
+    return {name: value for name, value in headers.items() if name.startswith(_QUOTA)}
 
 
 def _authorization(place: Place, api_key: str | None) -> Secret | None:

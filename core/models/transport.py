@@ -1,110 +1,137 @@
-"""The connections to model servers, kept for the next call.
-
-Our own HTTP/1.1 over asyncio, because what a call costs hangs on details that libraries leave open: a call that is
-cancelled closes its connection (so the server stops), nothing is sent twice, streams come through as they are sent, and
-an error says whether the request can have reached the server.
-"""
+"""The connections to model servers: httpx over aiohttp, with deadlines, and errors that say what can have been sent."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterable, AsyncIterator, Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import cast
 
-from core.base.errors import UnreachableError
+import aiohttp
+import httpx
+
+from core.base.errors import MalformedError, ModelError, UnreachableError
 from core.models.addresses import Origin
-from core.models.dialling import Dialler
-from core.models.link import Answer, Deadlines, Link, Outgoing, Sink
+from core.models.breakage import error_of
+from core.models.progress import Deadlines, Progress, Step
+from core.models.ways import Way
 
-# Below the five seconds after which uvicorn (vLLM) closes an idle connection: no request meets a closing one.
-IDLE_CONNECTION_S = 4.0
+LARGEST_BODY = 10 * 1024 * 1024
+AFTER_THE_END_S = 1.0
 DEADLINES = Deadlines()
+
+Sink = Callable[[bytes], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back, the headers by lower-case names. `body` is empty where a sink took it."""
+
+    status: int
+    headers: dict[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+    streamed: bool = False
 
 
 class HttpTransport:
-    """The connections of one event loop, made inside it. `max_connections` bounds the requests in flight per origin."""
+    """The connections of one event loop. `max_connections` bounds the requests in flight per origin."""
 
     def __init__(self, *, max_connections: int = 1024, deadlines: Deadlines = DEADLINES) -> None:
         self.max_connections = max_connections
         self.deadlines = deadlines
-        self._pools: dict[Origin, _Pool] = {}
+        self._ways: dict[Origin, Way] = {}
+        self._closed = False
 
     def __repr__(self) -> str:
-        return f"<HttpTransport {', '.join(map(str, self._pools.values())) or 'idle'}>"
+        return f"<HttpTransport {', '.join(map(str, self._ways)) or 'idle'}>"
 
-    async def send(self, origin: Origin, request: Outgoing, seconds: float, sink: Sink | None = None) -> Answer:
-        """One request and its answer, within `seconds` in all; `Dialler.dial` and `Link.call` tell the errors."""
-        pool = self._pools.get(origin)
-        if pool is None:
-            pool = self._pools[origin] = _Pool(origin, self.max_connections, self.deadlines)
-        return await pool.send(request, seconds, sink)
+    async def send(self, origin: Origin, request: httpx.Request, seconds: float, sink: Sink | None = None) -> Answer:
+        """One request and its answer, within `seconds` in all; every failure is a ModelError.
+
+        The sink gets the pieces of an event stream and says when the answer is complete; what it raises is raised.
+        """
+        way = self._way(origin)
+        progress = Progress(seconds, self.deadlines)
+        try:
+            async with progress:
+                return await _exchange(way, request, progress, sink)
+        except asyncio.CancelledError:
+            if not self._closed or _cancelled():
+                raise
+            failure: ModelError = _closed(origin)
+        except (ModelError, TimeoutError, httpx.HTTPError, aiohttp.ClientError) as exc:
+            failure = error_of(exc, progress, origin)
+        if not progress.sent:
+            way.forget()
+        # Raised here, not above: what a library raised holds the request with its key.
+        raise failure
+
+    def _way(self, origin: Origin) -> Way:
+        if self._closed:
+            raise _closed(origin)
+        way = self._ways.get(origin)
+        if way is None:
+            way = self._ways[origin] = Way(origin, self.max_connections)
+        return way
 
     async def aclose(self) -> None:
         """Close every connection; calls in flight fail."""
-        for pool in self._pools.values():
-            pool.close()
-        self._pools.clear()
-        await asyncio.sleep(0)
+        self._closed = True
+        for way in self._ways.values():
+            await way.aclose()
+        self._ways.clear()
 
 
-class _Pool:
-    """The connections to one origin: the one used last is used next, and those that idle too long are closed."""
+async def _exchange(way: Way, request: httpx.Request, progress: Progress, sink: Sink | None) -> Answer:
+    response = await way.send(request)
+    progress.reach(Step.READING)
+    try:
+        return await _answer(response, progress, sink)
+    finally:
+        await response.aclose()
 
-    def __init__(self, origin: Origin, most: int, deadlines: Deadlines) -> None:
-        self._origin = origin
-        self._most = most
-        self._deadlines = deadlines
-        self._dialler = Dialler(origin, deadlines)
-        self._via = self._dialler.via
-        self._slots = asyncio.Semaphore(most)
-        self._idle: list[Link] = []
-        self._busy: set[Link] = set()
 
-    def __str__(self) -> str:
-        return f"{self._origin} {len(self._busy)}/{self._most}"
+async def _answer(response: httpx.Response, progress: Progress, sink: Sink | None) -> Answer:
+    headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers.raw}
+    if headers.get("content-encoding", "identity") != "identity":
+        msg = "The server's answer is not understood: it is compressed, which was not asked for."
+        raise MalformedError(msg)
+    streamed = response.status_code == 200 and "event-stream" in headers.get("content-type", "")
+    parts: list[bytes] = []
+    take = sink if sink and streamed else parts.append
+    # The stream itself: httpx's own reading decodes and cuts anew, which costs as much as all the rest.
+    await _read(aiter(cast(AsyncIterable[bytes], response.stream)), progress, take)
+    return Answer(response.status_code, headers, b"".join(parts), streamed=take is sink)
 
-    async def send(self, request: Outgoing, seconds: float, sink: Sink | None) -> Answer:
-        until = asyncio.get_running_loop().time() + seconds
-        await self._admit(until)
-        try:
-            link = self._waiting() or await self._dialler.dial(until)
-            self._busy.add(link)
-            try:
-                return await link.call(request, self._via, until, sink)
-            finally:
-                self._put_back(link)
-        finally:
-            self._slots.release()
 
-    async def _admit(self, until: float) -> None:
-        if not self._slots.locked():
-            await self._slots.acquire()
+async def _read(pieces: AsyncIterator[bytes], progress: Progress, take: Callable[[bytes], bool | None]) -> None:
+    size = 0
+    async for piece in pieces:
+        size += len(piece)
+        if size > LARGEST_BODY:
+            msg = f"The server's answer has more than {LARGEST_BODY >> 20} MB: the call was aborted."
+            raise MalformedError(msg)
+        if take(piece):
+            progress.reach(Step.ENDED)
+            await _finish(pieces)
             return
-        at = min(until, asyncio.get_running_loop().time() + self._deadlines.connect)
-        try:
-            async with asyncio.timeout_at(at):
-                await self._slots.acquire()
-        except TimeoutError:
-            msg = f"All {self._most} connections to {self._origin} are busy: lower the limit or raise max_connections."
-            raise UnreachableError(msg) from None
+        progress.reach(Step.READING)
 
-    def _waiting(self) -> Link | None:
-        """A connection that can be used again."""
-        now = asyncio.get_running_loop().time()
-        while self._idle:
-            link = self._idle.pop()
-            if link.reusable and now - link.idle_since < IDLE_CONNECTION_S:
-                return link
-            link.close()
-        return None
 
-    def _put_back(self, link: Link) -> None:
-        self._busy.discard(link)
-        if link.reusable:
-            self._idle.append(link)
-        while self._idle and link.idle_since - self._idle[0].idle_since > IDLE_CONNECTION_S:
-            self._idle.pop(0).close()
+async def _finish(pieces: AsyncIterator[bytes]) -> None:
+    """What follows a complete answer is awaited for a moment, to keep the connection."""
+    with suppress(TimeoutError, httpx.TransportError):
+        async with asyncio.timeout(AFTER_THE_END_S):
+            async for _ in pieces:
+                pass
 
-    def close(self) -> None:
-        """Close all."""
-        for link in [*self._idle, *self._busy]:
-            link.close()
-        self._idle.clear()
+
+def _cancelled() -> bool:
+    """Whether this task is cancelled, and not what it waits for."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+def _closed(origin: Origin) -> UnreachableError:
+    return UnreachableError(f"{origin} is not called: its connections were closed.")

