@@ -28,7 +28,11 @@ class OutageError(UnreachableError):
 
 @dataclass(slots=True)
 class Seat:
-    """What a call holds while it is in flight. Exactly one of answered, failed and unused ends it."""
+    """What a call holds while it is in flight. Exactly one of answered, failed and unused ends it.
+
+    boarded_at: when the breaker let it pass. Its reservation is older: a probe judged by that would be taken for a call
+    from before the outage, and the breaker would wait for its answer for ever.
+    """
 
     gate: Gate
     pool: Pool
@@ -36,6 +40,7 @@ class Seat:
     reservation: Reservation
     allocation: Allocation
     queue_s: float
+    boarded_at: float
 
     @property
     def route(self) -> Route:
@@ -50,7 +55,7 @@ class Seat:
     def answered(self, reply: ModelReply, seconds: float) -> None:
         """The endpoint answered."""
         self.lane.answered(seconds)
-        self.lane.breaker.succeeded(self.reservation.started_at)
+        self.lane.breaker.succeeded(self.boarded_at)
         self.lane.rates.settle(self.reservation, reply.usage.input_tokens + reply.usage.output_tokens)
         if reply.quota:
             self.lane.rates.observe(reply.quota, self.reservation)
@@ -65,13 +70,13 @@ class Seat:
         else:
             rates.settle(self.reservation, self.reservation.tokens)
         works = isinstance(error, RateLimitedError | RefusedError) or error.status in (400, 413)
-        (breaker.succeeded if works else breaker.failed)(started)
+        (breaker.succeeded if works else breaker.failed)(self.boarded_at)
         self.lane.trouble = str(error)
         self._leave()
 
     def unused(self) -> None:
         """Nothing was sent, or the call was given up by us: it says nothing of the endpoint."""
-        self.lane.breaker.cancelled(self.reservation.started_at)
+        self.lane.breaker.cancelled(self.boarded_at)
         self.lane.rates.refund(self.reservation)
         self._leave()
 
@@ -108,7 +113,8 @@ class Admission:
                 await self._room(pool, last=last)
                 continue
             now, current = self._now()
-            seat = Seat(self._gate, pool, *held, now, self._clock.monotonic() - began)
+            boarded = self._clock.monotonic()
+            seat = Seat(self._gate, pool, *held, now, boarded - began, boarded)
             if current is pool:
                 return seat
             seat.unused()
