@@ -30,7 +30,7 @@ from core.pipeline.pool import Pool
 from core.pipeline.prompts import input_hash
 from core.pipeline.routes import Route
 from core.pipeline.seats import Admission, Seat
-from core.pipeline.verdict import Tries, Verdict, judge, may_have_cost, outcome_of, state_of, unreachable
+from core.pipeline.verdict import Tries, Verdict, judge, may_have_cost, outcome_of, reason_of, state_of, unreachable
 
 Accept = Callable[[ModelReply, Route, Decimal | None, str, tuple[str, ...]], Sequence[NodeResult]]
 
@@ -138,7 +138,7 @@ class ModelCall:
         return tries.excused or self.context.retries.spend()
 
     def _halt(self, error: ModelError) -> None:
-        self.context.halt(RunStatus.PAUSED, str(error))
+        self.context.halt(RunStatus.PAUSED, reason_of(error, self.context.clock.wall()))
         raise StoppedError(str(error)) from error
 
     def _now(self) -> tuple[Allocation, Pool]:
@@ -150,7 +150,11 @@ class ModelCall:
         last = self.position >= len(self.job.allocate().fallback)
         tokens = self.tokens + self.job.allocate().max_tokens
         admission = Admission(self.context, self._now, self.job.priority, self.job.item_id)
-        seat = await admission.seat(tokens, last=last)
+        self.context.queued += 1
+        try:
+            seat = await admission.seat(tokens, last=last)
+        finally:
+            self.context.queued -= 1
         attempt, attempt_id = await self._begin(seat)
         sent = self.context.clock.monotonic()
         reply = await self._send(seat, attempt_id, attempt, tries)

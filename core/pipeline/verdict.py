@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 
 from core.base.errors import (
@@ -20,6 +21,7 @@ from core.base.records import Outcome
 
 LONGEST_COOL_DOWN_S = 120.0
 MOST_REJECTIONS = 50
+LONGEST_NAMED_S = 366 * 86_400.0
 
 
 class Verdict(StrEnum):
@@ -104,6 +106,15 @@ def outcome_of(error: ModelError) -> Outcome:
 def may_have_cost(error: ModelError) -> bool:
     """Whether the reservation must be kept as cost: the request was sent and billing is unknown."""
     return error.sent and isinstance(error, (BrokenReplyError, MalformedError))
+
+
+def reason_of(error: ModelError, now: float) -> str:
+    """Why the run pauses, and where the server said so, when it may go on. `now`: wall seconds."""
+    wait = error.retry_after if isinstance(error, RateLimitedError) else None
+    if wait is None:
+        return str(error)
+    moment = datetime.fromtimestamp(now + min(wait, LONGEST_NAMED_S), UTC)
+    return f"{error} It asks to wait {wait:.0f} s: resume the run after {moment:%Y-%m-%d %H:%M:%S} UTC."
 
 
 def unreachable(error: ModelError) -> bool:
