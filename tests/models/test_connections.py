@@ -141,6 +141,29 @@ def test_a_complete_stream_counts_though_its_end_hangs(monkeypatch: pytest.Monke
     assert with_model(use, fs.stream_without_end) == "ok"
 
 
+def test_nothing_is_sent_twice_on_a_connection_that_breaks() -> None:
+    """A connection that served a call and breaks under the next one: the call fails, and is not sent anew."""
+
+    async def use(model: OpenAIModel, server: fs.FaultServer) -> tuple[int, int]:
+        await model.complete(PLAIN)
+        with pytest.raises(BrokenReplyError):
+            await model.complete(PLAIN)
+        return len(server.requests), server.connections
+
+    assert with_model(use, fs.good(), fs.hang_up) == (2, 1)
+
+
+def test_no_cookie_is_kept() -> None:
+    """What a server sets is not sent back: calls know nothing of each other."""
+
+    async def use(model: OpenAIModel, server: fs.FaultServer) -> bool:
+        await model.complete(PLAIN)
+        await model.complete(PLAIN)
+        return "cookie" in server.requests[1].headers
+
+    assert not with_model(use, fs.response(200, fs.completion(), set_cookie="a=b; Path=/"))
+
+
 def test_closing_leaves_no_socket_and_no_task() -> None:
     """Also with calls in flight, and a second one waiting for a connection, which is told rather than cancelled."""
 
