@@ -28,6 +28,7 @@ CROWD = 0.1
 # A stray one is remembered for a hundred answers.
 FORGOTTEN = 0.01
 MOST_NOISE = 3.0
+NOISY = 0.5
 MOST_LOOSE = 6
 ENOUGH_CALLS = 30
 ENOUGH_S = 5.0
@@ -159,7 +160,7 @@ class Pacer:
         if self._score >= CASCADE and self._rejections >= CROWD * (admitted + self._rejections):
             self._edges.clear()
             return "rejections came one after the other"
-        if self.pace and self._noise < 0.5 and self._score >= self._doubts() and self._at_the_edge(now):
+        if self.pace and self._noise < NOISY and self._score >= self._doubts() and self._at_the_edge(now):
             return "rejected at a pace at the edge of what was accepted, and stray rejections were not seen before"
         return None
 
@@ -215,12 +216,17 @@ class Pacer:
         count, span = self._accepted()
         accepted = max(count, 1) / max(span, SLOT_S)
         firm = span >= min(FIRMEST_S, max(FIRM_S, FIRM_CALLS / accepted))
-        self.pace = Pace(accepted, now, WINDOW_S if firm else max(span, SEARCH_S), firm)
-        self._loose = 0 if firm else self._loose + 1
-        if firm:
-            self._edges.append(accepted)
-        self._measured = True
-        rate = self.pace.rate(now)
+        if self.pace and span < ENOUGH_S and self._noise >= 2 * NOISY:
+            # Too little was seen since, and it may have been strays: what was known before stands.
+            accepted, firm = self.pace.accepted, self.pace.firm
+        self._start(Pace(accepted, now, WINDOW_S if firm else max(span, SEARCH_S), firm), now)
+
+    def _start(self, pace: Pace, now: float) -> None:
+        self.pace, self._measured = pace, True
+        self._loose = 0 if pace.firm else self._loose + 1
+        if pace.firm:
+            self._edges.append(pace.accepted)
+        rate = pace.rate(now)
         self._bucket = Bucket(rate, max(BURST, LATENESS_S * rate), now)
         self._bucket.level = 0.0
 

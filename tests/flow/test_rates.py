@@ -140,7 +140,7 @@ def test_a_reservation_ends_once() -> None:
 
 
 def test_a_place_given_to_somebody_just_cancelled_goes_to_the_next() -> None:
-    """The first is admitted and cancelled in one turn of the loop: its tokens are back, and the second gets them."""
+    """The first is admitted and cancelled in one turn of the loop: the second gets its tokens."""
 
     async def main() -> None:
         clock = FakeClock(0.0)
@@ -208,7 +208,7 @@ def test_a_cascade_holds_everybody_and_a_stray_nobody() -> None:
 
 
 def test_headers_make_and_change_the_limits() -> None:
-    """What was unlimited gets a bucket, a new limit replaces the old, each with a sentence; the same one says nothing."""
+    """What was unlimited gets a bucket, a new limit replaces it, with a sentence each; the same again is silent."""
     rates = _rates(FakeClock(0.0))
     (made,) = rates.observe(_openai("requests", 600, 599))
     assert (made.change, made.reason) == ("requests unlimited -> 600 a minute", "the server's headers say so")

@@ -16,7 +16,6 @@ import pytest
 from core.flow import Rates
 
 SEEDS = range(20)
-SECONDS = 300.0
 
 
 class _Jump(selectors.SelectSelector):
@@ -118,7 +117,7 @@ class _Server:
 
 @dataclass
 class _Trial:
-    """Seats that send one call after the other for five minutes. Times in seconds, sizes in tokens."""
+    """Seats that send one call after the other. Times in seconds, sizes in tokens."""
 
     seed: int
     quotas: dict[str, _Quota]
@@ -130,6 +129,7 @@ class _Trial:
     seats: int = 32
     latency: float = 2.0
     estimate: float = 1.3
+    seconds: float = 300.0
 
     def run(self) -> _Trial:
         self.rng = random.Random(self.seed)
@@ -138,7 +138,7 @@ class _Trial:
         return self
 
     async def _main(self, loop: _Loop) -> None:
-        self.loop, self.end = loop, loop.now + SECONDS
+        self.loop, self.end = loop, loop.now + self.seconds
         self.again: list[tuple[float, int, int, int]] = []
         self.items = 0
         self.rates = Rates(self.rpm, self.tpm, loop, random.Random(self.seed + 1))
@@ -181,7 +181,7 @@ class _Trial:
         """Share of a quota that was used, after the first minute (before, the server's burst is on top)."""
         since = 1_000.0 + 60
         amounts = [1 if kind == "requests" else tokens for at, tokens in self.server.accepted if since <= at < self.end]
-        return sum(amounts) / (self.quotas[kind].per_minute / 60 * (SECONDS - 60))
+        return sum(amounts) / (self.quotas[kind].per_minute / 60 * (self.seconds - 60))
 
     @property
     def rejections(self) -> float:
@@ -200,7 +200,7 @@ def _both(burst_s: float) -> dict[str, _Quota]:
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_configured_quota_is_used_without_a_rejection(seed: int) -> None:
     """Told RPM and TPM beforehand, 97 % and more of the tighter one is used and at most a handful are rejected."""
-    trial = _Trial(seed, _both(10), rpm=600, tpm=270_000).run()
+    trial = _Trial(seed, _both(10), rpm=600, tpm=270_000, seconds=180).run()
     assert trial.used("tokens") >= 0.97
     assert trial.rejections <= 0.002
 
@@ -208,11 +208,11 @@ def test_a_configured_quota_is_used_without_a_rejection(seed: int) -> None:
 @pytest.mark.parametrize("seed", SEEDS)
 def test_headers_alone_are_enough(seed: int) -> None:
     """Nothing configured: what the headers say is used to 97 % and more, also the minute's burst at the start."""
-    trial = _Trial(seed, _both(60), headers=True).run()
+    trial = _Trial(seed, _both(60), headers=True, seconds=180).run()
     assert trial.used("tokens") >= 0.97
     assert trial.rejections <= 0.002
     everything = sum(tokens for _, tokens in trial.server.accepted)
-    assert everything >= 0.97 * 270_000 / 60 * (SECONDS + 60)
+    assert everything >= 0.97 * 270_000 / 60 * (trial.seconds + 60)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -234,14 +234,13 @@ def test_pacing_alone_finds_a_quota_of_tokens() -> None:
 @pytest.mark.parametrize("seed", SEEDS)
 def test_stray_rejections_cost_next_to_nothing(seed: int) -> None:
     """3 % of stray 429s and no quota at all: less than 5 % of the throughput without them is lost."""
-    calm, stray = (_Trial(seed, {}, stray=share, seats=16).run() for share in (0.0, 0.03))
+    calm, stray = (_Trial(seed, {}, stray=share, seats=16, seconds=180).run() for share in (0.0, 0.03))
     assert len(stray.server.accepted) >= 0.95 * len(calm.server.accepted)
 
 
 def test_many_fast_seats_are_not_slowed_by_strays() -> None:
-    """The same with 128 seats of one second, where chance makes clusters of strays."""
-    ratios = []
-    for seed in range(5, 7):
-        calm, stray = (_Trial(seed, {}, stray=share, seats=128, latency=1.0).run() for share in (0.0, 0.03))
-        ratios.append(len(stray.server.accepted) / len(calm.server.accepted))
-    assert min(ratios) >= 0.95
+    """The same with 64 seats of one second, where chance makes a cluster of strays now and then."""
+    trials = [_Trial(seed, {}, stray=0.03, seats=64, latency=1.0).run() for seed in range(4)]
+    calm = _Trial(0, {}, seats=64, latency=1.0).run()
+    assert min(len(trial.server.accepted) for trial in trials) >= 0.95 * len(calm.server.accepted)
+    assert sum(trial.rates.events for trial in trials) <= 6
