@@ -6,7 +6,7 @@ PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --req
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
            --no-emit-index-url --no-emit-find-links --no-annotate --no-header
 
-.PHONY: help setup run test bench lint lock clean
+.PHONY: help setup run test soak bench lint lock clean
 
 help: ## what can be done here
 	@grep -hE '^[a-z]+:.*##' Makefile | sed 's/:.*##/\t/' | expand -t 10
@@ -31,6 +31,9 @@ run: $(VENV)/.runtime ## open the dashboard, on the embedded default with sample
 
 test: $(VENV)/.dev ## every test
 	$(BIN)/python -m pytest
+
+soak: $(VENV)/.dev ## every durable boundary and 200 kills
+	BRIGADE_SOAK=1 $(BIN)/python -m pytest tests/faults
 
 lint: $(VENV)/.dev ## ruff and mypy
 	$(BIN)/ruff check .

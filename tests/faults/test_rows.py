@@ -1,4 +1,4 @@
-"""The table of faults, row by row: a real engine, driver and store over real HTTP; `World.play` asserts the invariants."""
+"""The table of faults, row by row: engine, driver and store over real HTTP; `World.play` asserts the invariants."""
 
 from __future__ import annotations
 
@@ -229,9 +229,9 @@ def test_an_untrusted_certificate_pauses_at_once(world: World, tmp_path: Path) -
     """A self-signed server gets no request; the reason names the host."""
     if not shutil.which("openssl"):
         pytest.skip("openssl makes the certificate")
-    words = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost".split()
+    words = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost"
     files = ["-keyout", str(tmp_path / "key.pem"), "-out", str(tmp_path / "cert.pem")]
-    subprocess.run(["openssl", *words, *files], check=True, capture_output=True)
+    subprocess.run(["openssl", *words.split(), *files], check=True, capture_output=True)
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(tmp_path / "cert.pem", tmp_path / "key.pem")
     world.server = CountingServer(tls=tls)

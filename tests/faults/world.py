@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import os
+import contextlib
 import random
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
@@ -128,7 +128,7 @@ class World:
 
     def _pools(self, transport: HttpTransport) -> Pools:
         if len(self.servers) == 1:
-            return single(lambda model: self._route(model, self.urls.get(model, self.server.url), transport, "here"))
+            return single(lambda model: self._route(model, self.urls.get(model) or self.server.url, transport, "here"))
         lanes = [Lane(f"e{n}", limit=self.places) for n, _ in enumerate(self.servers)]
         known: dict[str, Pool] = {}
 
@@ -156,7 +156,7 @@ class World:
         return view
 
     async def _play(self, scene: Scene | None, resumed: bool) -> RunView:
-        async with contextless(self.servers):
+        async with serving(self.servers):
             transport = HttpTransport()
             driver = self.driver(transport, resumed=resumed)
             try:
@@ -184,19 +184,13 @@ class World:
         return next(r.flags for r in self.store.reports.results(RUN, item) if r.part == part and r.stage != "search")
 
 
-class contextless:  # noqa: N801 - reads as a statement
+@contextlib.asynccontextmanager
+async def serving(servers: Sequence[CountingServer]) -> AsyncIterator[None]:
     """Several servers, opened together and closed together."""
-
-    def __init__(self, servers: Sequence[CountingServer]) -> None:
-        self.servers = servers
-
-    async def __aenter__(self) -> None:
-        for server in self.servers:
-            await server.__aenter__()
-
-    async def __aexit__(self, *_: object) -> None:
-        for server in self.servers:
-            await server.__aexit__()
+    async with contextlib.AsyncExitStack() as stack:
+        for server in servers:
+            await stack.enter_async_context(server)
+        yield
 
 
 async def until(true: Callable[[], bool], what: str, seconds: float = 10.0) -> None:
@@ -305,10 +299,9 @@ def assert_nothing_held(engine: Engine) -> None:
 
 def _sockets() -> int:
     """Open sockets of this process."""
-    links = []
-    for name in os.listdir("/proc/self/fd") if os.path.isdir("/proc/self/fd") else ():
-        try:
-            links.append(os.readlink(f"/proc/self/fd/{name}"))
-        except OSError:
-            continue
-    return sum(link.startswith("socket:") for link in links)
+    folder = Path("/proc/self/fd")
+    count = 0
+    for entry in folder.iterdir() if folder.is_dir() else ():
+        with contextlib.suppress(OSError):
+            count += str(entry.readlink()).startswith("socket:")
+    return count
