@@ -45,13 +45,15 @@ class Samples:
         for name in RESTAURANTS:
             items += read_items(SAMPLES / name, "restaurant")
         if self._settings.search.backend == "edge":
-            for name in REVIEWS:
-                self._reviews(SAMPLES / name, progress)
+            for done, name in enumerate(REVIEWS):
+                self._reviews(SAMPLES / name, progress, done)
         self._store.catalogue.put_items(items)
 
-    def _reviews(self, path: Path, progress: Progress) -> None:
+    def _reviews(self, path: Path, progress: Progress, done: int) -> None:
+        """Import one file; the share told is that of all files, of which so many are done."""
+
         def told(at: ImportProgress) -> None:
-            progress(path.stem, at.bytes_done / max(1, at.bytes_total))
+            progress(path.stem, (done + at.bytes_done / max(1, at.bytes_total)) / len(REVIEWS))
 
         import_file(path, store=self._store, search=self._settings.search, env=self._env, progress=told)
 

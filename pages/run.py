@@ -15,7 +15,7 @@ from core.ui.language import t
 
 def compose(desk: Desk) -> None:
     """A new run: items on the left, settings, forecast and start on the right."""
-    left, right = st.columns([7, 4], gap="medium")
+    left, right = st.columns([9, 4], gap="medium")
     with left:
         workload = pick_workload(desk.service)
         chosen = pick_items(desk.service, workload) if workload else None

@@ -6,6 +6,7 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from core.base.errors import UnknownError
+from core.base.records import ItemStatus
 from core.cli import codes, options, sentences
 from core.cli.figures import moment, money, seconds
 from core.cli.opening import reading
@@ -72,8 +73,17 @@ def print_run(service: Service, run: RunView) -> None:
     )
     print_text(sentences.bottleneck(service.snapshot(run.id).bottleneck))
     _section("Stages", STAGE_COLUMNS, [_stage(s) for s in service.stages(run.id)])
+    _failed_items(service, run)
     _section("Last errors", ERROR_COLUMNS, [_error(e) for e in service.errors(run.id, 10)])
     _section("Commands", COMMAND_COLUMNS, [_command(c) for c in service.controls(run.id)])
+
+
+def _failed_items(service: Service, run: RunView) -> None:
+    """The first items that failed and why: one can fail without a request that did."""
+    if run.failed:
+        failed = service.run_items(run.id, status=ItemStatus.FAILED, limit=10)
+        title = f"Failed items, {len(failed.rows)} of {failed.total}"
+        _section(title, ("item", "name", "error"), [(i.id, i.name, i.error or "") for i in failed.rows])
 
 
 def _section(title: str, columns: tuple[str, ...], rows: list[tuple[object, ...]]) -> None:

@@ -44,11 +44,12 @@ def seconds(value: float | None) -> str:
 
 
 def money(value: Decimal | None) -> str:
-    """US dollars; `unpriced` where there is no price."""
+    """US dollars; `unpriced` where there is no price. Tiny sums keep two digits that say something."""
     if value is None:
         return t("unit.unpriced")
-    digits = 2 if value == 0 or abs(value) >= 1 else 4
-    return f"${value:,.{digits}f}"
+    if value == 0 or abs(value) >= 1:
+        return f"${value:,.2f}"
+    return f"${value:.{max(4, 1 - value.adjusted())}f}"
 
 
 def moment(at: float | None) -> str:

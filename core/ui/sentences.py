@@ -33,6 +33,10 @@ USUAL = (
     (re.compile(r"Its process (?P<owner>\S+) ended without a word\. .+"), "said.gone"),
     (re.compile(r"The program was closed\."), "said.closed"),
 )
+TROUBLE = (
+    (re.compile(r"No endpoint answers\."), "outage"),
+    (re.compile(r"answered 40[1-4]|TLS with |spend limit|answered \d+, a redirect"), "refused"),
+)
 LIVE = frozenset({RunStatus.PENDING, RunStatus.RUNNING})
 RESUMABLE = frozenset({RunStatus.PAUSED, RunStatus.INTERRUPTED, RunStatus.BUDGET, RunStatus.CRASHED})
 
@@ -47,6 +51,19 @@ def status_sentence(run: RunView) -> str:
     if run.status == RunStatus.FINISHED and run.failed:
         return t("status_says.finished_failed", failed=count(run.failed))
     return t(f"status_says.{run.status}")
+
+
+def trouble(run: RunView) -> str | None:
+    """What kind of trouble a run paused for; None where the operator paused it, or it is not paused."""
+    if run.status != RunStatus.PAUSED or not run.reason:
+        return None
+    known = next((kind for pattern, kind in TROUBLE if pattern.search(run.reason)), None)
+    return known or (None if run.owner_alive or run.reason.startswith("Paused by ") else "other")
+
+
+def trouble_sentence(run: RunView) -> str:
+    """What happened to a run that paused by itself, and what to do."""
+    return t(f"trouble.{trouble(run)}")
 
 
 def progress_sentence(snapshot: RunSnapshot) -> str:
@@ -113,8 +130,8 @@ def forecast_time(forecast: Forecast) -> str:
 
 
 def forecast_cost(forecast: Forecast) -> str:
-    """The range of the cost; `unpriced` where there is no price."""
+    """The range of the cost; `unpriced` where models have no price, unknown where no run has told anything yet."""
     if forecast.cost_usd is None:
-        return t("unit.unpriced")
+        return t("forecast.unknown" if forecast.basis == "none" else "unit.unpriced")
     low, _, high = forecast.cost_usd
     return t("forecast.between", low=money(low), high=money(high))

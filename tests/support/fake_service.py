@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import IO, Any
 
+from core.base.endpoints import EndpointConfig
 from core.base.errors import RunError, UnknownError
 from core.base.records import Citation, Evidence, Item, ItemStatus, Review, RunStatus
 from core.base.views import (
@@ -32,6 +33,10 @@ from core.base.workload import Stage, Workload
 from tests.support import fake_world as world
 
 MODELS = (("practice-small", "practice"), ("practice-large", "practice"), ("extractive", "embedded"))
+ENDPOINTS = (
+    EndpointConfig("practice", "practice", models=("practice-small", "practice-large")),
+    EndpointConfig("embedded", "extractive", models=("extractive",)),
+)
 DAY = 86_400.0
 # id, workload, status, reason, hours ago, selected, done, failed, refused, no_reviews, cost
 RUNS: tuple[tuple[str, str, str, str, float, int, int, int, int, int, str | None], ...] = (
@@ -42,7 +47,7 @@ RUNS: tuple[tuple[str, str, str, str, float, int, int, int, int, int, str | None
         "run-paused",
         "restaurant-reviews",
         "paused",
-        "401 from practice: the key is not accepted",
+        "api.example.com answered 401: no such key. Check the key in the endpoint's key_env.",
         8.0,
         240,
         96,
@@ -88,6 +93,7 @@ class FakeSettings:
     search_limit: int = 8
     llm_limit: int = 16
     model: str = "practice-small"
+    endpoints: tuple[EndpointConfig, ...] = ENDPOINTS
 
 
 class FakeService:
@@ -212,8 +218,10 @@ class FakeService:
         self._runs.insert(0, (run_id, workload, "running", "", 0.0, count, 0, 0, 0, 0, "0"))
         return run_id
 
-    def resume(self, run_id: str, *, who: str, retry_failed: bool = True) -> None:
-        self.sent.append(("resume", run_id, who))
+    def resume(
+        self, run_id: str, *, who: str, retry_failed: bool = True, changes: Mapping[str, Any] | None = None
+    ) -> None:
+        self.sent.append(("resume", run_id, who, *(changes or {}).items()))
         self._status[run_id] = "running"
 
     def control(self, run_id: str, action: str, new: str = "", *, who: str, reason: str = "") -> int:
@@ -475,7 +483,8 @@ class FakeService:
         ended = None if status in ("running", "paused") else started + wall
         return RunView(
             run_id, workload, RunStatus(status), reason, started - 1, started, ended,
-            {"model": "practice-small", "who": "dana"}, selected, done, failed, refused, none,
+            {"stages": {"total_summary": {"model": "practice-large"}}, "budget_usd": "0.50"},
+            selected, done, failed, refused, none,
             selected - done - failed - refused - none, wall,
             None if cost is None else Decimal(cost), 0 if cost else done * 7,
             self._limits["search"], self._limits["llm"], "kitchen:4711", status == "running",

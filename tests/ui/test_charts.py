@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 
+from core.base.views import Bucket, GateSample
 from core.ui import charts
 from core.ui.charts import DARK, LIGHT, Palette
 from tests.support.fake_service import FakeService
@@ -46,9 +49,17 @@ def test_a_stage_keeps_its_colour_in_all_charts(fake: FakeService) -> None:
 
 
 def test_latency_has_three_points_for_each_stage_and_model(fake: FakeService) -> None:
+    rows = charts.latency(fake.stages("run-done"), TITLES, LIGHT, axis="s").data[:3]
+    assert all(len(row.x) == 3 and list(row.x) == sorted(row.x) for row in rows)
+
+
+def test_latencies_tell_their_values_apart_and_the_legend_names_the_symbols(fake: FakeService) -> None:
     fig = charts.latency(fake.stages("run-done"), TITLES, LIGHT, axis="s")
-    assert len(fig.data) == 3
-    assert all(len(row.x) == 3 and list(row.x) == sorted(row.x) for row in fig.data)
+    assert all(len(set(row.textposition)) == 3 for row in fig.data[:3])
+    assert "40 ms" in fig.data[2].text
+    assert [(e.name, e.marker.symbol) for e in fig.data[3:]] == [
+        ("p50", "circle"), ("p95", "diamond"), ("p99", "square"),
+    ]  # fmt: skip
 
 
 def test_in_flight_has_a_limit_under_every_gate_and_a_line_for_every_mark(fake: FakeService) -> None:
@@ -77,6 +88,28 @@ def test_spending_only_grows(fake: FakeService) -> None:
     spent = list(charts.cost_over_time(fake.buckets("run-done"), LIGHT, axis="", time="").data[0].y)
     assert spent == sorted(spent)
     assert spent[-1] > 0
+
+
+def test_spending_begins_at_nothing_and_ends_with_the_run() -> None:
+    slices = [Bucket(t, 5.0, "s", "llm", "m", 9, 9, 0, 0, 1.0, 1.0, 9, Decimal(1)) for t in (0.0, 5.0)]
+    line = charts.cost_over_time(slices, LIGHT, axis="", time="", until=9.0).data[0]
+    assert list(zip(line.x, line.y, strict=True)) == [(0, 0), (5, 1), (9, 2)]
+    assert "markers" in line.mode
+
+
+def test_a_slice_that_is_cut_short_tells_its_own_rate() -> None:
+    slices = [Bucket(t, 5.0, "s", "llm", "m", 10, 10, 0, 0, 1.0, 1.0, 9, None) for t in (0.0, 5.0)]
+    bars = charts.throughput(slices, {"s": "S"}, LIGHT, axis="", time="", until=7.0).data[0]
+    assert list(bars.y) == [2.0, 5.0]
+    assert bars.width[1] < bars.width[0]
+
+
+def test_a_run_of_one_sample_is_drawn_from_its_start_with_its_average() -> None:
+    fig = charts.in_flight([GateSample(1.0, "llm", 4, 0, 60, 3.5, 0.9, 4)], [], {}, WORDS, LIGHT)
+    lines = {trace.name: (list(trace.x), list(trace.y), trace.yaxis) for trace in fig.data}
+    assert lines["in flight"] == ([0, 1], [3.5, 3.5], "y")
+    assert lines["limit"] == ([0, 1], [4, 4], "y")
+    assert lines["waiting"] == ([0, 1], [0, 60], "y2")
 
 
 def test_nothing_at_all_is_still_a_figure() -> None:

@@ -99,6 +99,33 @@ def test_a_crashed_run_is_resumed_from_the_ledger(fake: FakeService, open_page: 
     assert commands(fake) == [("resume", "run-crash", "local")]
 
 
+def test_a_run_out_of_budget_goes_on_with_a_higher_one(fake: FakeService, open_page: OpenPage) -> None:
+    app = open_page("run", run="run-budget")
+    app.number_input(key="new-budget-run-budget").set_value(1.25).run()
+    press(app, "Resume with $1.25")
+    assert commands(fake) == [("resume", "run-budget", "local", ("budget", Decimal("1.25")))]
+
+
+def test_a_high_budget_must_be_typed(fake: FakeService, open_page: OpenPage) -> None:
+    app = open_page("run", run="run-budget")
+    app.number_input(key="new-budget-run-budget").set_value(50.0).run()
+    assert app.button(key="resume").disabled
+    app.text_input(key="confirm_budget").set_value("50.00").run()
+    press(app, "Resume with $50")
+    assert commands(fake)[-1][-1] == ("budget", Decimal("50.0"))
+
+
+def test_a_second_click_on_resume_does_nothing(fake: FakeService, open_page: OpenPage) -> None:
+    from core.ui.components.orders import resume
+    from core.ui.frame import Desk
+
+    open_page("run", run="run-crash")
+    desk, run = Desk(fake, Person("local", Role.OPERATOR)), fake.run("run-crash")  # type: ignore[arg-type]
+    resume(desk, run)
+    resume(desk, run)
+    assert len(commands(fake)) == 1
+
+
 def test_apply_sends_only_what_changed_with_its_reason(fake: FakeService, open_page: OpenPage) -> None:
     app = open_page("run", run="run-live")
     app.slider(key="llm-limit-run-live-16").set_value(32)

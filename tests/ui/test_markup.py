@@ -21,7 +21,7 @@ MARKDOWN = {
 # What may stand where Markdown is read: the catalogue, our own escaping, and functions that say only catalogue words.
 TRUSTED = {
     "t", "label", "money", "count", "rate", "seconds", "share", "moment", "status_name", "status_sentence",
-    "progress_sentence", "bottleneck_sentence", "forecast_sentence", "_unfinished",
+    "progress_sentence", "bottleneck_sentence", "forecast_sentence", "trouble_sentence", "_unfinished",
 }  # fmt: skip
 
 

@@ -67,7 +67,7 @@ def test_a_status_is_a_sentence(open_page: OpenPage, run: str, sentence: str) ->
 
 
 def test_the_engines_own_reason_is_shown_below_the_sentence(open_page: OpenPage) -> None:
-    assert "401 from practice" in words(open_page("run", run="run-paused"))
+    assert "api.example.com answered 401" in words(open_page("run", run="run-paused"))
 
 
 def test_usual_reasons_speak_the_language_of_the_session(open_page: OpenPage) -> None:

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 import plotly.graph_objects as go
 
+from core.base.views import Bucket
+
 FONT = (
     "Inter, -apple-system, BlinkMacSystemFont, Segoe UI, Roboto, Apple SD Gothic Neo, Malgun Gothic, "
     "Noto Sans KR, Noto Sans CJK KR, Noto Sans, sans-serif"
@@ -86,7 +88,14 @@ def style(fig: go.Figure, palette: Palette, *, height: int, legend: bool = True)
         },
         bargap=0.35,
         dragmode=False,
+        uirevision="kept",  # what the viewer hid in the legend stays hidden when the figure is drawn again
     )
     axis = {"automargin": True, "zeroline": False, "linecolor": palette.grid, "tickfont": {"color": palette.muted}}
     fig.update_xaxes(**axis, showgrid=False, title_font={"color": palette.muted, "size": 12})
     fig.update_yaxes(**axis, gridcolor=palette.grid, title_font={"color": palette.muted, "size": 12})
+
+
+def slice_end(bucket: Bucket, until: float | None) -> float:
+    """Where a slice ends: at its width, or with the run where that ended earlier."""
+    end = bucket.t + bucket.width_s
+    return end if until is None or until <= bucket.t else min(end, until)

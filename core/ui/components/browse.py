@@ -80,7 +80,8 @@ def _table(run: RunView, page: ItemPage) -> ItemView | None:
     _turn(run, page)
     rows = [row for row, _ in chosen["selection"]["cells"] if row < len(ids)]
     item = page.rows[rows[0] if rows else 0]
-    st.query_params["item"] = item.id
+    if linked != item.id:
+        st.query_params["item"] = item.id
     return item
 
 

@@ -11,6 +11,7 @@ import streamlit as st
 from core.base.views import Bucket, RunView, StageStats
 from core.ui import charts
 from core.ui.components.columns import bar, numbers, texts
+from core.ui.components.endpoints import simulated
 from core.ui.components.figures import palette, show_figure
 from core.ui.components.stages import stage_titles
 from core.ui.language import t
@@ -20,12 +21,13 @@ if TYPE_CHECKING:
     from core.service import Service
 
 
-def show_totals(run: RunView, stats: Sequence[StageStats]) -> None:
+def show_totals(service: Service, run: RunView, stats: Sequence[StageStats]) -> None:
     """Cost in all and per finished item, tokens, calls without a price."""
     ended = run.selected - run.pending
     each = run.cost_usd / ended if run.cost_usd is not None and ended else None
     with st.grid(5, min_column_width=130, gap="small", border=True):
-        st.metric(t("kpi.cost"), money(run.cost_usd))
+        told = run.cost_usd is not None and simulated(service, run, stats)
+        st.metric(t("kpi.cost_simulated" if told else "kpi.cost"), money(run.cost_usd))
         st.metric(t("kpi.cost_item"), money(each))
         st.metric(t("kpi.input_tokens"), count(sum(s.input_tokens for s in stats)))
         st.metric(t("kpi.output_tokens"), count(sum(s.output_tokens for s in stats)))
@@ -36,7 +38,7 @@ def show_breakdown(service: Service, run: RunView, stats: Sequence[StageStats]) 
     """By stage and model: a chart of what has a price, and the table of all."""
     titles = stage_titles(service, run.workload)
     if any(s.cost_usd is not None for s in stats):
-        _charts(service.buckets(run.id), stats, titles)
+        _charts(service.buckets(run.id), stats, titles, run.wall_s)
     else:
         st.info(t("costs.unpriced"), icon=":material/info:")
     st.subheader(t("costs.table"), anchor=False)
@@ -51,17 +53,18 @@ def show_breakdown(service: Service, run: RunView, stats: Sequence[StageStats]) 
     )
 
 
-def _charts(buckets: Sequence[Bucket], stats: Sequence[StageStats], titles: dict[str, str]) -> None:
+def _charts(buckets: Sequence[Bucket], stats: Sequence[StageStats], titles: dict[str, str], wall_s: float) -> None:
     usd, time = t("chart.usd"), t("chart.since_start")
     left, right = st.columns(2, gap="small")
     with left:
         show_figure("chart.cost_stage", charts.cost_by_stage(stats, titles, palette(), axis=usd))
     with right:
-        show_figure("chart.cost_time", charts.cost_over_time(buckets, palette(), axis=usd, time=time))
+        figure = charts.cost_over_time(buckets, palette(), axis=usd, time=time, until=wall_s)
+        show_figure("chart.cost_time", figure)
 
 
 def _row(stats: StageStats, titles: dict[str, str]) -> dict[str, object]:
-    free = stats.cost_usd is None and not stats.unpriced_calls
+    free = stats.resource == "search" or (stats.cost_usd is None and not stats.unpriced_calls)
     return {
         "stage": titles.get(stats.stage, stats.stage),
         "model": stats.model,
@@ -79,7 +82,7 @@ def _each(stats: StageStats) -> Decimal | None:
 
 def show_dearest(service: Service, run: RunView) -> None:
     """The items that cost most; nothing where nothing has a price."""
-    dear = service.cost_by_item(run.id, 20)
+    dear = service.cost_by_item(run.id, 10)
     if not dear:
         return
     st.subheader(t("costs.dearest"), anchor=False)
@@ -87,6 +90,7 @@ def show_dearest(service: Service, run: RunView) -> None:
     st.dataframe(
         [{"name": name, "cost": money(cost), "bar": float(cost) / most, "id": item} for item, name, cost in dear],
         hide_index=True,
+        height="content",
         column_config=texts("name", "id") | texts("cost", right=True) | bar("bar", 1, " "),
         alt=t("costs.dearest"),
         key="dearest",

@@ -12,6 +12,7 @@ import streamlit as st
 from core.base.errors import BrigadeError
 from core.base.views import Forecast
 from core.base.workload import Workload
+from core.ui.components.endpoints import show_note
 from core.ui.components.picker import Items
 from core.ui.components.problem import later, show_problem
 from core.ui.components.runs import view_run
@@ -45,6 +46,7 @@ def take_order(desk: Desk, workload: Workload, items: Items, size: int) -> Order
     with st.container(border=True):
         st.subheader(t("launch.settings"), anchor=False)
         model = _model(desk.service, settings.model)
+        show_note(desk.service, [] if model is None else [model])
         llm = _limit("llm_limit", "llm", settings.llm_limit, 128)
         searches = any(s.kind == "search" for s in workload.stages)
         search = _limit("search_limit", "search", settings.search_limit, 64) if searches else settings.search_limit

@@ -10,6 +10,7 @@ from core.base.errors import BrigadeError
 from core.base.records import RunStatus
 from core.base.views import GateSample, RunSnapshot
 from core.ui.components.commands import show_commands
+from core.ui.components.endpoints import simulated
 from core.ui.components.errors import show_errors
 from core.ui.components.problem import show_problem
 from core.ui.components.stages import resources, show_stages
@@ -46,7 +47,7 @@ def _draw(service: Service, run_id: str) -> RunSnapshot | None:
         show_problem("problem.snapshot", exc)
         return None
     _progress(snapshot)
-    _rates(snapshot)
+    _rates(snapshot, simulated=simulated(service, snapshot.run, snapshot.stages))
     _gates(snapshot, resources(service, snapshot.run.workload))
     show_stages(service, snapshot.run.workload, snapshot.stages)
     show_errors(service, snapshot.run)
@@ -60,7 +61,7 @@ def _progress(snapshot: RunSnapshot) -> None:
     st.progress(min(1.0, max(0.0, done)), text=progress_sentence(snapshot))
 
 
-def _rates(snapshot: RunSnapshot) -> None:
+def _rates(snapshot: RunSnapshot, *, simulated: bool) -> None:
     run = snapshot.run
     trail = _trail(snapshot)
     with st.grid(3, min_column_width=150, gap="small", border=True):
@@ -68,7 +69,7 @@ def _rates(snapshot: RunSnapshot) -> None:
             st.metric(t(f"kpi.{name}"), rate(value), chart_data=trail[name], chart_type="area", delta_color="blue")
         st.metric(t("kpi.done"), count(run.done), help=_unfinished(snapshot))
         st.metric(
-            t("kpi.cost"),
+            t("kpi.cost_simulated" if simulated and run.cost_usd is not None else "kpi.cost"),
             money(run.cost_usd),
             help=t("kpi.cost_help", n=run.unpriced_calls) if run.unpriced_calls else None,
         )

@@ -68,7 +68,8 @@ def show_flow(service: Service, run: RunView) -> None:
     words = {k: t(f"legend.{k}") for k in ("in_flight", "limit", "waiting", "time")}
     show_figure("chart.in_flight", charts.in_flight(samples, marks, names, words, palette()))
     titles = stage_titles(service, run.workload)
-    figure = charts.throughput(service.buckets(run.id), titles, palette(), axis=t("chart.calls_s"), time=words["time"])
+    buckets, axis = service.buckets(run.id), t("chart.calls_s")
+    figure = charts.throughput(buckets, titles, palette(), axis=axis, time=words["time"], until=run.wall_s)
     show_figure("chart.throughput", figure)
 
 

@@ -150,27 +150,28 @@ def _table(sought: Sought, page: ItemPage, *, selectable: bool) -> list[str]:
 
 
 def _show(page: ItemPage) -> None:
+    rows = _rows(page)
     st.dataframe(
-        _rows(page),
+        rows,
         hide_index=True,
         height="content",
-        column_config=_columns(page.rows[0]),
+        column_config=_columns(rows),
         alt=t("pick.table"),
     )
 
 
 def _tick(page: ItemPage, picks: dict[str, None], key: str) -> None:
     """The same table with a box to tick in every row; the table of other rows is another widget."""
-    ids = [r.id for r in page.rows]
+    ids, rows = [r.id for r in page.rows], _rows(page)
     chosen = st.dataframe(
-        _rows(page),
+        rows,
         hide_index=True,
         height="content",
         on_select="rerun",
         selection_mode="multi-row",
         selection_default={"selection": {"rows": [n for n, i in enumerate(ids) if i in picks]}},
         key=f"{key}-{hash(tuple(ids))}",
-        column_config=_columns(page.rows[0]),
+        column_config=_columns(rows),
         alt=t("pick.table"),
     )
     _keep(picks, ids, [ids[n] for n in chosen["selection"]["rows"] if n < len(ids)])
@@ -187,8 +188,8 @@ def _turn(sought: Sought, page: ItemPage) -> None:
     pages = -(-page.total // PAGE)
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         st.caption(t("pick.found", n=count(page.total)), width="content")
-        if pages > 1:
-            st.pagination(pages, key=f"page-{sought.workload}", max_visible_pages=5)
+        if pages > 1:  # content width would hide all numbers but one: the widget shows what its place has room for
+            st.pagination(pages, key=f"page-{sought.workload}", max_visible_pages=5, width=40 * (min(pages, 5) + 2))
 
 
 def field_name(name: str) -> str:
@@ -208,9 +209,16 @@ def _row(item: ItemView, reviews: dict[str, int]) -> dict[str, object]:
     return {"name": item.name, **dict(list(told.items())[:3]), **reviews, "id": item.id}
 
 
-def _columns(item: ItemView) -> Columns:
-    own = texts("name", "id") | numbers("reviews")
-    return {k: st.column_config.TextColumn(field_name(k)) for k in item.fields if k not in own} | own
+def _columns(rows: Sequence[dict[str, object]]) -> Columns:
+    """As wide as what is on screen needs, within bounds, so that the id is on screen too."""
+    own = texts("name", width=156) | texts("id", width=150) | numbers("reviews", width=66)
+    fields = [k for k in rows[0] if k not in own]
+    return {k: st.column_config.TextColumn(field_name(k), width=_width(k, rows)) for k in fields} | own
+
+
+def _width(name: str, rows: Sequence[dict[str, object]]) -> int:
+    longest = max(len(str(row.get(name, ""))) for row in rows)
+    return min(120, 7 * max(longest, len(field_name(name))) + 18)
 
 
 def _counted(scope: str, workload: str, everything: int) -> tuple[Items, int]:

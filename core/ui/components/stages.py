@@ -9,15 +9,15 @@ import streamlit as st
 
 from core.base.errors import UnknownError
 from core.base.views import StageStats
-from core.ui.components.columns import numbers, texts
+from core.ui.components.columns import Columns, numbers, texts
 from core.ui.language import t, titled
 from core.ui.numbers import seconds
 
 if TYPE_CHECKING:
     from core.service import Service
 
-COUNTS = ("calls", "failed", "rate_limited", "retries")
-TIMES = ("p50", "p95", "p99", "queue")
+COUNTS = {"calls": 52, "failed": 56, "rate_limited": 44, "retries": 62}  # widths in pixels
+TIMES = {"p50": 60, "p95": 60, "p99": 60, "queue": 82}
 
 
 def stage_titles(service: Service, workload_id: str) -> dict[str, str]:
@@ -45,13 +45,19 @@ def show_stages(service: Service, workload_id: str, stages: Sequence[StageStats]
     st.dataframe(
         [_row(s, titles) for s in stages],
         hide_index=True,
-        column_config=texts("stage", width=120)
-        | texts("model", width=110)
-        | numbers(*COUNTS, width=52)
-        | texts(*TIMES, right=True, width=62),
+        column_config=_columns(),
         alt=t("stages.title"),
         key="stages",
     )
+
+
+def _columns() -> Columns:
+    columns = texts("stage", width=112) | texts("model", width=102)
+    for name, width in COUNTS.items():
+        columns |= numbers(name, width=width)
+    for name, width in TIMES.items():
+        columns |= texts(name, right=True, width=width)
+    return columns
 
 
 def _row(stats: StageStats, titles: dict[str, str]) -> dict[str, object]:

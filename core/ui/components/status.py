@@ -6,14 +6,15 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from core.base.errors import BrigadeError
 from core.base.records import RunStatus
 from core.base.views import RunView
-from core.ui.components.problem import later
+from core.ui.components.budget import raise_budget
+from core.ui.components.endpoints import run_models, show_note
+from core.ui.components.orders import resume, send
 from core.ui.components.runs import view_run, workload_title
 from core.ui.language import t
 from core.ui.numbers import moment
-from core.ui.sentences import RESUMABLE, STATUS_LOOK, said, status_name, status_sentence
+from core.ui.sentences import RESUMABLE, STATUS_LOOK, said, status_name, status_sentence, trouble, trouble_sentence
 
 if TYPE_CHECKING:
     from core.ui.frame import Desk
@@ -25,9 +26,12 @@ def show_status(desk: Desk, run: RunView) -> None:
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
             _headline(desk, run)
             _buttons(desk, run)
+        if trouble(run):
+            st.warning(trouble_sentence(run), icon=":material/warning:")
         st.caption(status_sentence(run))
         if run.reason:
             st.text(said(run.reason))
+        show_note(desk.service, run_models(run, desk.service.stages(run.id)))
 
 
 def _headline(desk: Desk, run: RunView) -> None:
@@ -47,17 +51,19 @@ def _buttons(desk: Desk, run: RunView) -> None:
                 key="pause",
                 icon=":material/pause:",
                 disabled=off,
-                on_click=_send,
+                on_click=send,
                 args=(desk, run, "pause"),
             )
-        if run.status in RESUMABLE:
+        if run.status == RunStatus.BUDGET:
+            raise_budget(desk, run)
+        elif run.status in RESUMABLE:
             st.button(
                 t("live.resume"),
                 key="resume",
                 icon=":material/play_arrow:",
                 type="primary",
                 disabled=off,
-                on_click=_resume,
+                on_click=resume,
                 args=(desk, run),
             )
         if run.status in (RunStatus.RUNNING, RunStatus.PENDING, RunStatus.PAUSED):
@@ -69,29 +75,5 @@ def _stop(desk: Desk, run: RunView, off: bool) -> None:
     with st.popover(t("live.stop"), icon=":material/stop:", disabled=off, key="stop"):
         st.caption(t("live.stop_says"))
         st.button(
-            t("live.stop_sure"), key="cancel", type="primary", disabled=off, on_click=_send, args=(desk, run, "cancel")
+            t("live.stop_sure"), key="cancel", type="primary", disabled=off, on_click=send, args=(desk, run, "cancel")
         )
-
-
-def _send(desk: Desk, run: RunView, action: str) -> None:
-    if not desk.person.operates:  # a disabled button is only the browser's word
-        return
-    try:
-        desk.service.control(run.id, action, who=desk.person.name)
-    except BrigadeError as exc:
-        later("problem.control", exc)
-    else:
-        st.toast(t(f"sent.{action}"), icon=":material/send:")
-
-
-def _resume(desk: Desk, run: RunView) -> None:
-    """A paused run of a live engine is told to go on; any other is taken up again from the ledger."""
-    if not desk.person.operates:
-        return
-    if run.status == RunStatus.PAUSED and run.owner_alive:
-        _send(desk, run, "resume")
-        return
-    try:
-        desk.service.resume(run.id, who=desk.person.name)
-    except BrigadeError as exc:
-        later("problem.control", exc)
