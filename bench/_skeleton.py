@@ -17,7 +17,7 @@ from core.base.records import Message
 CHUNK = 200
 ASPECTS = ("service", "price", "food")
 Search = Callable[[str], Awaitable[list[str]]]
-Prompts = Callable[[str, list[str]], tuple[Message, ...]]
+Prompts = Callable[[str, list[list[str]], list[str]], tuple[Message, ...]]
 
 
 @dataclass
@@ -76,12 +76,12 @@ class Skeleton:
     async def _chunk(self, items: Sequence[str], prompts: Prompts, began: float) -> None:
         pairs = [(item, aspect) for item in items for aspect in ASPECTS]
         found = await asyncio.gather(*(self._search(*pair) for pair in pairs))
-        asked = (prompts(aspect, rows) for (_, aspect), rows in zip(pairs, found, strict=True))
+        asked = (prompts(aspect, [rows], []) for (_, aspect), rows in zip(pairs, found, strict=True))
         summaries = await asyncio.gather(*(self._ask(messages, 160) for messages in asked))
-        by_item = [summaries[n : n + len(ASPECTS)] for n in range(0, len(summaries), len(ASPECTS))]
+        by_item = [slice(n, n + len(ASPECTS)) for n in range(0, len(summaries), len(ASPECTS))]
 
-        async def total(texts: list[str]) -> None:
-            await self._ask(prompts("", texts), 256)
+        async def total(of: slice) -> None:
+            await self._ask(prompts("", found[of], summaries[of]), 256)
             self.figures.finished.append(time.monotonic() - began)
 
-        await asyncio.gather(*(total(texts) for texts in by_item))
+        await asyncio.gather(*(total(of) for of in by_item))

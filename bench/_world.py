@@ -16,12 +16,12 @@ from core.base.workload import Stage
 from core.base.workload_files import load_workload
 from core.models import HttpTransport, OpenAIModel
 from core.pipeline.allocations import Allocations
-from core.pipeline.routes import Route, Unpriced
 from core.pipeline.control import Commands
 from core.pipeline.driver import Order, RunDriver
 from core.pipeline.engine import Engine
 from core.pipeline.plan import expand
 from core.pipeline.prompts import Inputs, render
+from core.pipeline.routes import Route, Unpriced
 from core.store import Store
 
 ROOT = Path(__file__).parents[1]
@@ -44,18 +44,16 @@ class SamePrompts:
         nodes = expand(self._workload, self._item).nodes
         self._nodes = {node.parts[0].id if node.parts else "": node for node in nodes if node.stage.kind == "llm"}
 
-    def __call__(self, part: str, texts: list[str]) -> tuple[Message, ...]:
-        """The messages for an aspect's sentences, or for the aspects' summaries ('')."""
-        inputs = self._evidence(part, texts) if part else self._summaries(texts)
+    def __call__(self, part: str, found: list[list[str]], texts: list[str]) -> tuple[Message, ...]:
+        """The messages for an aspect's sentences, or for all of them and the aspects' summaries ('')."""
+        parts = [part] if part else [name for name in self._nodes if name]
+        evidence = {name: self._evidence(rows) for name, rows in zip(parts, found, strict=True)}
+        told = {name: NodeResult("", "r", "aspect_summary", name, t) for name, t in zip(parts, texts, strict=False)}
+        inputs = Inputs(evidence, {} if part else {"aspect_summary": told})
         return render(self._workload, self._nodes[part], self._item, inputs, fence="bench")
 
-    def _evidence(self, part: str, texts: list[str]) -> Inputs:
-        return Inputs({part: tuple(Evidence(f"r{n}", text, 1.0) for n, text in enumerate(texts))}, {})
-
-    def _summaries(self, texts: list[str]) -> Inputs:
-        parts = [part for part in self._nodes if part]
-        told = {p: NodeResult("", "r", "aspect_summary", p, t) for p, t in zip(parts, texts, strict=True)}
-        return Inputs({}, {"aspect_summary": told})
+    def _evidence(self, rows: list[str]) -> tuple[Evidence, ...]:
+        return tuple(Evidence(f"r{n}", text, 1.0) for n, text in enumerate(rows))
 
 
 class PacedSearcher:

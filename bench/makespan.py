@@ -2,7 +2,7 @@
 
 One practice server of simulated speed, limits 50 (model) and 8 (search). The bound is max(model work / model limit,
 search work / search limit, longest chain), from the service times of the same run over 300 restaurants. The finish
-times are compared over 200 restaurants, which is one chunk of the skeleton.
+times are compared over 200 restaurants, one chunk of the skeleton. A search takes 0.1 s in the median, lognormal.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from bench._skeleton import Skeleton
 from bench._world import PacedSearcher, SamePrompts, median, run_engine
 from core.practice import PracticeProcess
 
-BOUND_ITEMS, FINISH_ITEMS, SEARCH, LLM, SEARCH_S = 300, 200, 8, 50, 0.05
+BOUND_ITEMS, FINISH_ITEMS, SEARCH, LLM, SEARCH_S = 300, 200, 8, 50, 0.1
 
 
 async def main() -> None:

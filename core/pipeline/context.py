@@ -70,7 +70,8 @@ class Halt:
 
 @dataclass(slots=True)
 class Context:
-    """The gates, clients, money and records of one run. `pool` finds the endpoints of a model name."""
+    """The gates, clients, money and records of one run. `pool` finds the endpoints of a model name;
+    `queued` counts the model calls that wait for a seat."""
 
     run_id: str
     workload: Workload
@@ -89,6 +90,7 @@ class Context:
     halted: Halt | None = None
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     search_failures: int = 0
+    queued: int = 0
 
     def halt(self, status: RunStatus, reason: str) -> None:
         """Admit no more; what is in flight finishes. The first reason stands."""
