@@ -93,6 +93,7 @@ class Ran:
     model_s: float
     search_s: float
     longest_chain_s: float
+    rss_mb: float
 
 
 async def run_engine(
@@ -124,7 +125,8 @@ async def record_run(
 ) -> Ran:
     """A run of the sample workload over made-up restaurants, driven as the service drives it."""
     ids = [f"r{n:06}" for n in range(items)]
-    store.catalogue.put_items([Item(i, f"Restaurant {i}") for i in ids])
+    for start in range(0, items, 1000):
+        store.catalogue.put_items([Item(i, f"Restaurant {i}") for i in ids[start : start + 1000]])
     workload = load_workload(WORKLOAD)
     store.runs.create("bench", workload.id, workload.item_kind, ids, {}, None, "bench")
     route = Route("bench", "practice-small", model, Unpriced(), stream)
@@ -142,20 +144,20 @@ async def record_run(
     view = await driver.drive()
     wall, cpu_s = time.monotonic() - began, time.process_time() - cpu
     assert view.done == items, view
-    return _read(store, wall, cpu_s)
+    return _read(store, wall, cpu_s, float(view.measures["rss_mb"]))
 
 
 def _plain(stage: Stage) -> Allocation:
     return Allocation("practice-small", stage.max_tokens, stage.temperature)
 
 
-def _read(store: Store, wall: float, cpu: float) -> Ran:
+def _read(store: Store, wall: float, cpu: float, rss_mb: float) -> Ran:
     stages = store.reports.stages("bench")
     rows = store.catalogue.items("restaurant", run_id="bench", limit=100_000).rows
     service = {r: sum(s.service_s for s in stages if s.resource == r) for r in ("llm", "search")}
     chain = max(_chain(store, row.id) for row in (rows[0], rows[len(rows) // 2], rows[-1]))
     finished = sorted(row.finished_s or 0.0 for row in rows)
-    return Ran(wall, cpu, sum(s.calls for s in stages), finished, service["llm"], service["search"], chain)
+    return Ran(wall, cpu, sum(s.calls for s in stages), finished, service["llm"], service["search"], chain, rss_mb)
 
 
 def _chain(store: Store, item: str) -> float:

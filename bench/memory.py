@@ -21,14 +21,13 @@ async def one(items: int) -> float:
     """The peak resident memory of a run, in MB."""
     from bench._world import record_run
     from core.models import ExtractiveModel
-    from core.pipeline.driver import peak_rss_mb
     from core.store import Store
 
     with tempfile.TemporaryDirectory() as folder:
         store = Store.open(Path(folder) / "bench.db")
-        await record_run(store, ExtractiveModel(), items, search_limit=8, llm_limit=64, search_s=0.0)
+        ran = await record_run(store, ExtractiveModel(), items, search_limit=8, llm_limit=64, search_s=0.0)
         store.close()
-    return peak_rss_mb()
+    return ran.rss_mb
 
 
 def measure(items: int) -> float:
