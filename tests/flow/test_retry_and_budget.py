@@ -27,7 +27,7 @@ def test_the_retry_budget_is_a_floor_and_a_share() -> None:
 
 
 def test_money_in_flight_counts_at_admission() -> None:
-    """What is reserved and what is settled together never pass the limit; settling below the reservation frees money."""
+    """Reserved and settled together never pass the limit; settling below the reservation frees money."""
     budget = Budget(Decimal("1.00"))
     assert budget.reserve(Decimal("0.60"))
     assert not budget.reserve(Decimal("0.50"))
