@@ -8,7 +8,7 @@ from core.ui.components.live import show_run
 from core.ui.components.picker import pick_items, pick_workload
 from core.ui.components.runs import pick_run, show_recent
 from core.ui.components.status import show_status
-from core.ui.components.steer import STEERABLE, show_steering
+from core.ui.components.steer import show_steering, steerable
 from core.ui.frame import Desk, open_page
 from core.ui.language import t
 
@@ -28,7 +28,7 @@ def compose(desk: Desk) -> None:
 def watch(desk: Desk, run: RunView) -> None:
     """The run in view; the control panel beside it while there is something to steer."""
     show_status(desk, run)
-    if run.status not in STEERABLE:
+    if not steerable(run):
         show_run(desk.service, run.id, run.status)
         return
     live, panel = st.columns([7, 3], gap="medium")

@@ -140,6 +140,48 @@ def test_the_live_part_moves_by_itself(visit: Visiting) -> None:
     assert_well(page)
 
 
+@pytest.mark.parametrize("path", ["performance", "costs"])
+def test_a_measuring_page_follows_a_running_run(visit: Visiting, path: str) -> None:
+    page = visit("full").go(f"{path}?run=run-live")
+    first = page.locator("[data-testid=stMetricValue]").first
+    before = first.inner_text()
+    expect(first).not_to_have_text(before, timeout=15_000)
+    assert_well(page)
+
+
+def test_a_chosen_result_stays_chosen_while_the_page_follows_the_run(visit: Visiting) -> None:
+    page = visit("full").go("results?run=run-live")
+    page.locator("[data-testid=stDataFrame]").first.click(position={"x": 100, "y": 17 + 35 * 3})
+    expect(page).to_have_url(re.compile("item=r0002"))
+    page.wait_for_timeout(7000)
+    expect(page).to_have_url(re.compile("item=r0002"))
+    expect(page.get_by_text("r0002 · ")).to_be_visible()
+    assert_well(page)
+
+
+def test_a_budget_is_raised_with_one_run_for_a_double_click(visit: Visiting) -> None:
+    made = visit("full", fresh=True)
+    page = made.go("run?run=run-budget")
+    page.get_by_role("button", name="Raise the budget").click()
+    page.get_by_role("button", name="Resume with 1.01 USD").dblclick()
+    assert "1.01" in wait_for_command(made, "resume")[3]
+    page.wait_for_timeout(1500)
+    assert len(commands(made)) == 1
+
+
+def test_all_page_numbers_of_a_short_list_are_shown(visit: Visiting) -> None:
+    page = visit("full", fresh=True).go("run?run=run-live")
+    page.get_by_role("button", name="New run").click()
+    page.get_by_placeholder("Search name, id, city").fill("r002")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("10 found")).to_be_visible()
+    page.get_by_placeholder("Search name, id, city").fill("r01")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("100 found")).to_be_visible()
+    for number in (1, 2, 9):
+        expect(page.get_by_role("button", name=f"Page {number}", exact=True)).to_be_visible()
+
+
 def test_the_browsers_language_is_taken_and_the_switch_is_kept(visit: Visiting) -> None:
     page = visit("full", locale="ko-KR").go("costs?run=run-done")
     expect(page.locator("h1")).to_have_text("비용")

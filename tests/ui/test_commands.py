@@ -102,7 +102,7 @@ def test_a_crashed_run_is_resumed_from_the_ledger(fake: FakeService, open_page: 
 def test_a_run_out_of_budget_goes_on_with_a_higher_one(fake: FakeService, open_page: OpenPage) -> None:
     app = open_page("run", run="run-budget")
     app.number_input(key="new-budget-run-budget").set_value(1.25).run()
-    press(app, "Resume with $1.25")
+    press(app, "Resume with 1.25 USD")
     assert commands(fake) == [("resume", "run-budget", "local", ("budget", Decimal("1.25")))]
 
 
@@ -111,7 +111,7 @@ def test_a_high_budget_must_be_typed(fake: FakeService, open_page: OpenPage) -> 
     app.number_input(key="new-budget-run-budget").set_value(50.0).run()
     assert app.button(key="resume").disabled
     app.text_input(key="confirm_budget").set_value("50.00").run()
-    press(app, "Resume with $50")
+    press(app, "Resume with 50.00 USD")
     assert commands(fake)[-1][-1] == ("budget", Decimal("50.0"))
 
 

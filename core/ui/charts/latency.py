@@ -73,6 +73,7 @@ def _row(fig: go.Figure, stat: StageStats, titles: Mapping[str, str], palette: P
             marker={"size": [p[2] for p, _ in told], "color": color, "symbol": [p[1] for p, _ in told]},
             hovertemplate="%{y}<br>%{customdata}: %{x:.3f} s<extra></extra>",
             showlegend=False,
+            cliponaxis=False,
         )
     )
 

@@ -88,7 +88,6 @@ def style(fig: go.Figure, palette: Palette, *, height: int, legend: bool = True)
         },
         bargap=0.35,
         dragmode=False,
-        uirevision="kept",  # what the viewer hid in the legend stays hidden when the figure is drawn again
     )
     axis = {"automargin": True, "zeroline": False, "linecolor": palette.grid, "tickfont": {"color": palette.muted}}
     fig.update_xaxes(**axis, showgrid=False, title_font={"color": palette.muted, "size": 12})

@@ -27,7 +27,7 @@ def raise_budget(desk: Desk, run: RunView) -> None:
         st.caption(t("budget.says", spent=money(spent)))
         new = _amount(run, spent)
         st.button(
-            t("budget.resume", budget=money(new)),
+            t("budget.resume", budget=f"{new:.2f}"),
             key="resume",
             type="primary",
             icon=":material/play_arrow:",

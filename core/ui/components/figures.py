@@ -14,8 +14,13 @@ def palette() -> Palette:
     return DARK if st.context.theme.type == "dark" else LIGHT
 
 
-def show_figure(key: str, fig: go.Figure) -> None:
-    """One figure in its card; `key` names its title and note in the catalogue."""
+def show_figure(key: str, fig: go.Figure, *, live: bool = False) -> None:
+    """One figure in its card; `key` names its title and note in the catalogue.
+
+    live: the figure is drawn anew every few seconds, which would undo what a viewer hides by the legend.
+    """
+    if live:
+        fig.update_layout(legend={"itemclick": False, "itemdoubleclick": False})
     with st.container(border=True, gap="xsmall", height="stretch"):
         st.subheader(t(f"{key}.title"), anchor=False)
         st.caption(t(f"{key}.note"))

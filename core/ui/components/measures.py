@@ -15,7 +15,7 @@ from core.ui.components.problem import show_empty
 from core.ui.components.stages import resources, show_stages, stage_titles
 from core.ui.language import t
 from core.ui.numbers import count, rate, seconds
-from core.ui.sentences import bottleneck_sentence, control_sentence, resource_name
+from core.ui.sentences import LIVE, bottleneck_sentence, control_sentence, resource_name
 
 if TYPE_CHECKING:
     from core.service import Service
@@ -52,7 +52,9 @@ def _number(measures: Mapping[str, Any], name: str) -> float | None:
 def show_latency(service: Service, run: RunView, stats: tuple[StageStats, ...]) -> None:
     """Quantiles per stage as a chart and as a table."""
     titles = stage_titles(service, run.workload)
-    show_figure("chart.latency", charts.latency(stats, titles, palette(), axis=t("chart.seconds_log")))
+    show_figure(
+        "chart.latency", charts.latency(stats, titles, palette(), axis=t("chart.seconds_log")), live=run.status in LIVE
+    )
     show_stages(service, run.workload, stats)
 
 
@@ -66,11 +68,11 @@ def show_flow(service: Service, run: RunView) -> None:
     used = resources(service, run.workload)
     samples = [s for s in service.samples(run.id) if s.resource in used]
     words = {k: t(f"legend.{k}") for k in ("in_flight", "limit", "waiting", "time")}
-    show_figure("chart.in_flight", charts.in_flight(samples, marks, names, words, palette()))
+    show_figure("chart.in_flight", charts.in_flight(samples, marks, names, words, palette()), live=run.status in LIVE)
     titles = stage_titles(service, run.workload)
     buckets, axis = service.buckets(run.id), t("chart.calls_s")
     figure = charts.throughput(buckets, titles, palette(), axis=axis, time=words["time"], until=run.wall_s)
-    show_figure("chart.throughput", figure)
+    show_figure("chart.throughput", figure, live=run.status in LIVE)
 
 
 def show_timeline(service: Service, run: RunView) -> None:

@@ -20,6 +20,11 @@ if TYPE_CHECKING:
 STEERABLE = frozenset({RunStatus.PENDING, RunStatus.RUNNING, RunStatus.PAUSED})
 
 
+def steerable(run: RunView) -> bool:
+    """Whether somebody is there to obey: a run that paused by itself has no process until it is resumed."""
+    return run.status in STEERABLE and (run.status != RunStatus.PAUSED or run.owner_alive)
+
+
 def show_steering(desk: Desk, run: RunView) -> None:
     """Sliders for both limits, a model switch and a reason."""
     with st.form(f"steer-{run.id}", border=True):
