@@ -271,6 +271,10 @@ class ModelCall:
             bad = replace(settlement, state=state_of(error), outcome=Outcome.IGNORED, error=str(error))
             await self._close(attempt_id, attempt, bad)
             raise
+        except Exception as error:
+            text = f"Unexpected {type(error).__name__}: {error}"
+            await self._close(attempt_id, attempt, replace(settlement, state="failed", error=text))
+            raise
         await self._close(attempt_id, attempt, settlement, results)
         return results
 

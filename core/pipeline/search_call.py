@@ -74,22 +74,26 @@ class SearchCall:
             attempt = self._attempt(number, self.context.clock.monotonic() - queued)
             attempt_id = await self.context.recorder.begin(attempt)
             sent = self.context.clock.monotonic()
-            found = await self._send(attempt_id, attempt, sent)
+            results = await self._send(attempt_id, attempt, sent)
         finally:
             gate.release()
-        results = [self._result(part, rows) for part, rows in zip(self.job.parts, found, strict=True)]
         settlement = Settlement("ok", Outcome.SUCCESS, self.context.clock.monotonic() - sent)
         await self.context.recorder.settle(attempt_id, attempt, settlement, results)
         return results
 
-    async def _send(self, attempt_id: int, attempt: Attempt, sent: float) -> list[list[Evidence]]:
+    async def _send(self, attempt_id: int, attempt: Attempt, sent: float) -> list[NodeResult]:
+        """The search's results; whatever goes wrong, a bug in a backend too, its attempt is closed."""
         try:
-            return await self._search()
+            found = await self._search()
+            return [self._result(part, rows) for part, rows in zip(self.job.parts, found, strict=True)]
         except SearchError as error:
             await self._close(attempt_id, attempt, sent, "failed", str(error))
             raise
         except asyncio.CancelledError:
             await asyncio.shield(self._close(attempt_id, attempt, sent, "cancelled", None))
+            raise
+        except Exception as error:
+            await self._close(attempt_id, attempt, sent, "failed", f"Unexpected {type(error).__name__}: {error}")
             raise
 
     async def _search(self) -> list[list[Evidence]]:
