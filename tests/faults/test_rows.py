@@ -9,7 +9,7 @@ import sqlite3
 import ssl
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -19,11 +19,13 @@ from pathlib import Path
 import pytest
 
 from core.base.errors import RunError, SearchUnavailableError, StoreFullError
-from core.base.records import Evidence, Query, RunStatus
+from core.base.records import Evidence, ModelReply, ModelRequest, Query, RunStatus
+from core.pipeline.answers import Answer, read_text
 from core.pipeline.driver import RunDriver
+from core.pipeline.evidence import Inputs
 from core.store import Store
 from tests.faults.counting_server import PRICES, CountingServer, Plan, Says
-from tests.faults.world import World, attempts, story, until, workload_of
+from tests.faults.world import Witness, World, attempts, story, until, workload_of
 from tests.support.fakes import FakeSearcher
 from tests.support.fault_server import drip, hang, oversized, reset, reset_in_body, reset_in_stream, response, stream
 
@@ -138,7 +140,7 @@ def test_a_cascade_of_rejections_slows_all_callers_once(tmp_path: Path) -> None:
         return error(429, "slow down", retry_after_ms="200") if began[-1] - began[0] < 0.3 else None
 
     world.server.decide = decide
-    assert world.play().done == 6
+    assert world.play().done == 4
     (lane,) = world.drivers[0].engine.context.pool("m").lanes
     assert lane.rates.events >= 1
     assert world.states()["rate_limited"] <= 24
@@ -496,6 +498,43 @@ def test_a_slow_search_is_cut_and_tried_again(tmp_path: Path) -> None:
     finished(world)
     failed = [row for row in attempts(world.store, "run", "search") if row["state"] == FAILED]
     assert [row["item_id"] for row in failed] == ["r1"]
+
+
+@pytest.mark.parametrize("broken", ["search", "model", "reading"])
+def test_a_bug_in_a_client_fails_its_restaurant_and_closes_its_attempt(
+    world: World, monkeypatch: pytest.MonkeyPatch, broken: str
+) -> None:
+    """What no client should raise costs its own restaurant only; nothing is left open in the ledger."""
+    if broken == "search":
+        assert isinstance(world.searcher, FakeSearcher)
+        world.searcher.enqueue(ValueError("the wheel came off"))
+    elif broken == "reading":
+        monkeypatch.setattr("core.pipeline.writing.read_text", stumbling)
+        world.server.plan(KEY, Says(choice={"message": {"content": "stumble"}}))
+    else:
+        monkeypatch.setattr(Witness, "complete", once(Witness.complete, ValueError("the wheel came off")))
+    view = world.play()
+    assert (view.status, view.done, view.failed) == (RunStatus.FINISHED, 2, 1)
+
+
+def stumbling(text: str, part: str, inputs: Inputs) -> Answer:
+    """The reader of answers, with a bug."""
+    if text == "stumble":
+        raise ValueError("the wheel came off")
+    return read_text(text, part, inputs)
+
+
+def once(complete: Callable[..., Awaitable[ModelReply]], error: Exception) -> Callable[..., Awaitable[ModelReply]]:
+    """The same, but for the first answer, which is lost to a bug."""
+    errors = [error]
+
+    async def wrapped(witness: Witness, request: ModelRequest) -> ModelReply:
+        reply = await complete(witness, request)
+        if errors:
+            raise errors.pop()
+        return reply
+
+    return wrapped
 
 
 def test_nothing_found_costs_nothing_and_the_total_says_so(world: World) -> None:

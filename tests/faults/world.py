@@ -153,6 +153,8 @@ class World:
         assert _sockets() == before, "sockets are left open"
         if check:
             self.check()
+            states = {row["state"] for resource in ("llm", "search") for row in attempts(self.store, RUN, resource)}
+            assert "started" not in states, "an attempt is left open"
         return view
 
     async def _play(self, scene: Scene | None, resumed: bool) -> RunView:
