@@ -172,13 +172,10 @@ def test_a_budget_is_raised_with_one_run_for_a_double_click(visit: Visiting) -> 
 def test_all_page_numbers_of_a_short_list_are_shown(visit: Visiting) -> None:
     page = visit("full", fresh=True).go("run?run=run-live")
     page.get_by_role("button", name="New run").click()
-    page.get_by_placeholder("Search name, id, city").fill("r002")
+    page.get_by_placeholder("Search name, id, city").fill("kitchen")
     page.keyboard.press("Enter")
-    expect(page.get_by_text("10 found")).to_be_visible()
-    page.get_by_placeholder("Search name, id, city").fill("r01")
-    page.keyboard.press("Enter")
-    expect(page.get_by_text("100 found")).to_be_visible()
-    for number in (1, 2, 9):
+    expect(page.get_by_text("22 found")).to_be_visible()
+    for number in (1, 2):
         expect(page.get_by_role("button", name=f"Page {number}", exact=True)).to_be_visible()
 
 

@@ -106,7 +106,7 @@ def show_launch(desk: Desk, order: Order) -> None:
 
 
 def _show_forecast(forecast: Forecast) -> None:
-    with st.grid(3, min_column_width=90, gap="small"):
+    with st.grid(3, min_column_width=74, gap="xsmall"):
         st.metric(t("forecast.items"), count(forecast.items))
         st.metric(t("forecast.search_calls"), count(forecast.search_calls))
         st.metric(t("forecast.llm_calls"), count(forecast.llm_calls))

@@ -189,7 +189,7 @@ def _turn(sought: Sought, page: ItemPage) -> None:
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         st.caption(t("pick.found", n=count(page.total)), width="content")
         if pages > 1:  # content width would hide all numbers but one: the widget shows what its place has room for
-            st.pagination(pages, key=f"page-{sought.workload}", max_visible_pages=5, width=40 * (min(pages, 5) + 2))
+            st.pagination(pages, key=f"page-{sought.workload}", max_visible_pages=5, width=44 * (min(pages, 5) + 3))
 
 
 def field_name(name: str) -> str:
