@@ -85,8 +85,6 @@ class CountingServer(FaultServer):
         self.latency_s = latency_s
         self.log: list[Logged] = []
         self.decide: Callable[[Logged], Plan | None] = lambda _: None
-        self.in_flight = 0
-        self.peak = 0
         self._planned: defaultdict[str, deque[Plan]] = defaultdict(deque)
 
     def plan(self, key: str, *faults: Plan) -> None:
@@ -111,8 +109,6 @@ class CountingServer(FaultServer):
     async def _answer(self, received: Received, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         entry = _entry(received)
         self.log.append(entry)
-        self.in_flight += 1
-        self.peak = max(self.peak, self.in_flight)
         doing = asyncio.ensure_future(self._do(self._next(entry), entry, received, writer))
         gone = asyncio.ensure_future(_hung_up(reader))
         try:
@@ -121,7 +117,6 @@ class CountingServer(FaultServer):
                 raise ConnectionResetError
             await doing
         finally:
-            self.in_flight -= 1
             for task in (doing, gone):
                 task.cancel()
             await asyncio.gather(doing, gone, return_exceptions=True)

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import random
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
@@ -43,16 +43,35 @@ def workload_of(**stage: Any) -> Workload:
     return replace(plain, stages=tuple(replace(s, **stage) if s.kind == "llm" else s for s in plain.stages))
 
 
+@dataclass
+class Place:
+    """How many calls are out at an endpoint, as its callers see it: a server notices a little late who has left."""
+
+    in_flight: int = 0
+    peak: int = 0
+
+    @contextlib.contextmanager
+    def taken(self) -> Iterator[None]:
+        self.in_flight += 1
+        self.peak = max(self.peak, self.in_flight)
+        try:
+            yield
+        finally:
+            self.in_flight -= 1
+
+
 class Witness:
     """A client that counts the calls of which the server cannot know, because nothing was sent."""
 
-    def __init__(self, client: OpenAIModel) -> None:
+    def __init__(self, client: OpenAIModel, place: Place) -> None:
         self.client = client
+        self.place = place
         self.unsent = 0
 
     async def complete(self, request: ModelRequest) -> ModelReply:
         try:
-            return await self.client.complete(request)
+            with self.place.taken():
+                return await self.client.complete(request)
         except ModelError as error:
             self.unsent += not error.sent
             raise
@@ -98,6 +117,7 @@ class World:
         self.servers: Sequence[CountingServer] = (self.server,)
         self.urls: dict[str, str] = {}
         self.witnesses: list[Witness] = []
+        self.out: dict[str, Place] = {}
         self.drivers: list[RunDriver] = []
 
     @property
@@ -141,7 +161,7 @@ class World:
         return pool
 
     def _route(self, model: str, url: str, transport: HttpTransport, endpoint: str) -> Route:
-        witness = Witness(OpenAIModel(url, transport=transport))
+        witness = Witness(OpenAIModel(url, transport=transport), self.out.setdefault(url, Place()))
         self.witnesses.append(witness)
         endpoint = endpoint if model not in self.urls else f"{endpoint} {model}"
         return Route(endpoint, model, witness, PRICES, self.stream)
