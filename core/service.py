@@ -11,33 +11,22 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from core.base.allocation import max_concurrent
 from core.base.errors import BrigadeError, RunError, UnknownError
-from core.base.records import Item, Review, RunStatus
+from core.base.records import Item, RunStatus
 from core.base.settings import Settings
 from core.base.views import (
-    AttemptView,
-    Bucket,
-    ControlView,
     Forecast,
-    GateSample,
-    ItemPage,
-    ItemView,
-    ResultView,
-    RunSnapshot,
     RunView,
-    StageStats,
 )
 from core.base.workload import Workload
-from core.base.workload_files import find_workload, list_workloads, load_workload
-from core.exports import export
 from core.flow import check_limit
 from core.intake import ImportProgress, ImportReport, import_file
 from core.launch import Launch, Launcher
-from core.measures import measures
 from core.pipeline.control import ACTIONS, parse_limit, parse_model
+from core.reading import Reading
 from core.runtime import Runtime
 from core.samples import Samples
 from core.searching import Found, search_items
@@ -46,15 +35,13 @@ from core.tuning.forecast import forecast
 
 ENDED = (RunStatus.FINISHED, RunStatus.CANCELLED)
 FROM_SETTINGS = ("llm_limit", "search_limit", "model", "window", "budget")
-RESUMABLE = (RunStatus.PAUSED, RunStatus.INTERRUPTED, RunStatus.CRASHED, RunStatus.BUDGET, RunStatus.PENDING)
 
 
-class Service:
+class Service(Reading):
     """One store, one runtime thread, and the runs that this process owns."""
 
     def __init__(self, settings: Settings, store: Store, env: Mapping[str, str]) -> None:
-        self.settings = settings
-        self.store = store
+        super().__init__(settings, store)
         self._env = env
         self._runtime = Runtime()
         self._launcher = Launcher(settings, store, self._runtime, env)
@@ -81,39 +68,6 @@ class Service:
         self.close()
 
     # Workloads and items
-
-    def workloads(self) -> tuple[Workload, ...]:
-        """The workloads whose files are valid."""
-        return tuple(w for w in self._load_all() if isinstance(w, Workload))
-
-    def workload_problems(self) -> tuple[str, ...]:
-        """What is wrong with the files that are not."""
-        return tuple(str(w) for w in self._load_all() if not isinstance(w, Workload))
-
-    def _load_all(self) -> Iterator[Workload | BrigadeError]:
-        for path in list_workloads(self.settings.workloads).values():
-            try:
-                yield load_workload(path)
-            except BrigadeError as error:
-                yield error
-
-    def workload(self, name: str) -> Workload:
-        """A workload by its id or its file's path; UnknownError lists the known ones."""
-        return find_workload(name, self.settings.workloads)
-
-    def items(self, workload: str, **query: Any) -> ItemPage:
-        """A page of the catalogue: search, filters, order, descending, limit, offset."""
-        return self.store.catalogue.items(self.workload(workload).item_kind, **query)
-
-    def item_ids(self, workload: str, *, search: str = "", filters: Mapping[str, str] | None = None) -> list[str]:
-        """The ids of all items under a filter, in the catalogue's order."""
-        kind = self.workload(workload).item_kind
-        page = self.store.catalogue.items(kind, search=search, filters=filters or {}, limit=1_000_000)
-        return [row.id for row in page.rows]
-
-    def facets(self, workload: str, field: str) -> dict[str, int]:
-        """The values of a field over the catalogue, with counts."""
-        return self.store.catalogue.facets(self.workload(workload).item_kind, field)
 
     def ensure_samples(self, progress: Callable[[str, float], None] | None = None) -> int:
         """Register the sample items of every workload that has none; how many were added."""
@@ -280,86 +234,7 @@ class Service:
         """Let a run of this process admit no more and drain, or cancel what is in flight; it becomes `interrupted`."""
         self._launcher.stop(self._id(run_id), reason, at_once=at_once)
 
-    def _id(self, run_id: str) -> str:
-        """The id that `last` stands for."""
-        return self.run(run_id).id if run_id == "last" else run_id
-
-    # Reading
-
-    def snapshot(self, run_id: str) -> RunSnapshot:
-        """A run in one frozen piece; cheap enough for every second."""
-        return self.store.reports.snapshot(run_id)
-
-    def run(self, run_id: str) -> RunView:
-        """A run; `last` is the newest. UnknownError names some."""
-        return self.store.runs.view(run_id)
-
-    def runs(self, *, limit: int = 50, offset: int = 0, workload: str | None = None) -> list[RunView]:
-        """Runs, newest first."""
-        return self.store.runs.list(limit=limit, offset=offset, workload=workload)
-
-    def run_items(self, run_id: str, **query: Any) -> ItemPage:
-        """A page of a run's items with their status: search, status, order, descending, limit, offset."""
-        run = self.run(run_id)
-        return self.store.catalogue.items(str(run.settings.get("item_kind", "restaurant")), run_id=run.id, **query)
-
-    def item(self, workload: str, item_id: str) -> ItemView | None:
-        """One item of the catalogue."""
-        found = self.store.catalogue.item(self.workload(workload).item_kind, item_id)
-        return None if found is None else ItemView(found.id, found.name, found.kind, found.fields, found.reviews)
-
-    def results(self, run_id: str, item_id: str) -> list[ResultView]:
-        """Everything one item came to."""
-        return self.store.reports.results(run_id, item_id)
-
-    def review(self, restaurant_id: str, review_id: str) -> Review | None:
-        """A review with all of its text, where it was imported here."""
-        return self.store.catalogue.review(restaurant_id, review_id)
-
-    def stages(self, run_id: str) -> tuple[StageStats, ...]:
-        """Counts, latencies, tokens and cost per stage and model."""
-        return self.store.reports.stages(run_id)
-
-    def buckets(self, run_id: str) -> tuple[Bucket, ...]:
-        """The same over time, in slices of five seconds."""
-        return self.store.reports.buckets(run_id)
-
-    def samples(self, run_id: str) -> tuple[GateSample, ...]:
-        """What the gates did over time."""
-        return self.store.reports.samples(run_id)
-
-    def timeline(self, run_id: str, item_id: str) -> list[AttemptView]:
-        """One item's requests in order."""
-        return self.store.reports.timeline(run_id, item_id)
-
-    def errors(self, run_id: str, limit: int = 20) -> list[AttemptView]:
-        """The last requests that failed."""
-        return self.store.reports.last_errors(run_id, limit)
-
-    def cost_by_item(self, run_id: str, limit: int = 50) -> list[tuple[str, str, Decimal]]:
-        """The most expensive items: id, name, USD."""
-        return self.store.reports.cost_by_item(run_id, limit)
-
-    def controls(self, run_id: str) -> list[ControlView]:
-        """The commands that a run was given."""
-        return self.store.controls.list(self._id(run_id))
-
-    def measures(self, run_id: str) -> dict[str, Any]:
-        """A run's figures as one JSON object."""
-        return measures(self.run(run_id), self.store.reports.measures(run_id))
-
-    def models(self) -> list[tuple[str, str]]:
-        """What the configuration offers: (model, endpoint)."""
-        return [(model, e.name) for e in self.settings.endpoints for model in (e.models or ("",))]
-
     # In and out
-
-    def export(self, run_id: str, fmt: str, out: IO[bytes]) -> int:
-        """Write a run's results as csv or jsonl; how many rows."""
-        run = self.run(run_id)
-        written = set(run.settings.get("stages", {}))
-        rows = (row for row in self.store.reports.iter_results(run.id) if not written or row.stage in written)
-        return export(rows, fmt, out)
 
     def import_file(
         self,
