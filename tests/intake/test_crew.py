@@ -28,8 +28,16 @@ REVIEWS = [Review("r1", "Place", f"v{n}", f"Soup {n} was fine. 맛있어요 정�
 
 def _children() -> set[int]:
     """The processes that this one started and that still run."""
-    text = "".join(path.read_text() for path in Path("/proc/self/task").glob("*/children"))
+    text = "".join(_of_thread(path) for path in Path("/proc/self/task").glob("*/children"))
     return {int(pid) for pid in text.split() if _command(pid)}
+
+
+def _of_thread(path: Path) -> str:
+    """The children of one thread; none of one that has ended meanwhile."""
+    try:
+        return path.read_text()
+    except OSError:
+        return ""
 
 
 def _command(pid: str) -> bool:
