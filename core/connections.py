@@ -14,7 +14,7 @@ from core.base.errors import BrigadeError, ModelError, RejectedError, RunError, 
 from core.base.records import Model, Searcher, Usage
 from core.base.settings import Settings
 from core.flow import Rates
-from core.models import HttpTransport, OpenAIModel, Prices, open_model
+from core.models import HttpModel, HttpTransport, Prices, open_model
 from core.pipeline.pool import Lane, Pool
 from core.pipeline.routes import Route
 from core.practice import PracticeProcess
@@ -158,7 +158,7 @@ class Connections:
 
     async def _confirmed(self, endpoint: EndpointConfig, client: Model, model: str) -> str:
         """Ask the server what it serves; a server without a list is trusted, a model missing from it is not."""
-        if not isinstance(client, OpenAIModel):
+        if not isinstance(client, HttpModel):
             return model
         try:
             offered = await client.models()
@@ -169,11 +169,11 @@ class Connections:
         except ModelError as error:
             msg = f"Endpoint {endpoint.name!r} does not answer: {error}"
             raise RunError(msg) from error
-        return _pick(endpoint, offered, model)
+        return model if model and client.serves(model, offered) else _pick(endpoint, offered, model)
 
 
 def _pick(endpoint: EndpointConfig, offered: list[str], model: str) -> str:
-    if model and (not offered or model in offered):
+    if model and not offered:
         return model
     if not model and offered:
         return offered[0]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
-ENDPOINT_KINDS = ("openai", "extractive", "practice")
+ENDPOINT_KINDS = ("openai", "anthropic", "extractive", "practice")
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,8 +15,8 @@ class EndpointConfig:
 
     limit is the most calls in flight there, rpm and tpm its quota of requests and tokens a minute (None: not limited);
     url is the API base, e.g. http://127.0.0.1:8000/v1; key_env the *name* of the variable that holds the key;
-    prices are USD per million tokens (None: ask genai-prices under `provider`, else unpriced); preset is the
-    practice server's.
+    prices are USD per million tokens (None: ask genai-prices under `provider`, else unpriced; the provider of kind
+    anthropic is Anthropic); preset is the practice server's.
     """
 
     name: str
@@ -32,6 +32,12 @@ class EndpointConfig:
     limit: int | None = None
     rpm: int | None = None
     tpm: int | None = None
+
+    def open_to(self, model: str) -> bool:
+        """Whether the endpoint, listing no models, takes this one: openai any, anthropic those of Claude's name."""
+        if self.models:
+            return False
+        return self.kind == "openai" or (self.kind == "anthropic" and model.startswith("claude"))
 
 
 @dataclass(frozen=True, slots=True)

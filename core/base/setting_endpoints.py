@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,9 +14,10 @@ from core.base.setting_table import Parse, flag, money, one_of, text, url, varia
 from core.base.toml_tables import Table, shown
 
 CLI = "cli"
-OPENAI_ENV = "openai-env"
 EXTRACTIVE = "extractive"
 OPENAI_URL = "https://api.openai.com/v1"
+# The addresses of the providers themselves, by kind. Anthropic's endpoint takes Claude's models only, so it goes first.
+HOMES = {"anthropic": "https://api.anthropic.com", "openai": OPENAI_URL}
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _KEYS = ("api_key", "key", "token", "secret", "password")
 
@@ -28,11 +30,13 @@ def all_endpoints(
     if llm_url:
         found.append(EndpointConfig(CLI, url=llm_url, key_env=bound_key(llm_url, env)))
         sources[f"endpoint.{CLI}"] = sources["llm_url"]
-    found += _configured(root, sources)
+    found += _configured(root, env, sources)
     names = {endpoint.name for endpoint in found}
-    if OPENAI_ENV not in names and (env.get("OPENAI_BASE_URL", "").strip() or env.get("OPENAI_API_KEY", "").strip()):
-        found.append(_from_env(root, env))
-        sources[f"endpoint.{OPENAI_ENV}"] = "environment OPENAI_BASE_URL, OPENAI_API_KEY"
+    for kind in HOMES:
+        base, key = f"{kind.upper()}_BASE_URL", f"{kind.upper()}_API_KEY"
+        if f"{kind}-env" not in names and (_given(env, base) or _given(env, key)):
+            found.append(_from_env(root, env, kind))
+            sources[f"endpoint.{kind}-env"] = f"environment {base}, {key}"
     if not any(endpoint.kind == EXTRACTIVE for endpoint in found):
         found.append(EndpointConfig(EXTRACTIVE, EXTRACTIVE, models=(EXTRACTIVE,)))
     return tuple(found)
@@ -42,7 +46,7 @@ def bound_key(address: str, env: Mapping[str, str]) -> str | None:
     """The variable of the key for an address given by hand: OpenAI's key goes to OpenAI's host only."""
     if env.get("BRIGADE_LLM_API_KEY"):
         return "BRIGADE_LLM_API_KEY"
-    own = env.get("OPENAI_BASE_URL", "").strip() or OPENAI_URL
+    own = _given(env, "OPENAI_BASE_URL") or OPENAI_URL
     return "OPENAI_API_KEY" if urlsplit(own).netloc == urlsplit(address).netloc else None
 
 
@@ -51,26 +55,53 @@ def without_user(address: str) -> str:
     return re.sub(r"(?<=://)[^/@\s]+@", "***@", address)
 
 
-def _from_env(root: Table, env: Mapping[str, str]) -> EndpointConfig:
-    address = env.get("OPENAI_BASE_URL", "").strip() or OPENAI_URL
+def _from_env(root: Table, env: Mapping[str, str], kind: str) -> EndpointConfig:
+    address, key = _home(root, env, kind), f"{kind.upper()}_API_KEY"
+    provider = kind if address == HOMES[kind] else None
+    return EndpointConfig(
+        f"{kind}-env", kind, url=address, key_env=key if _given(env, key) else None, provider=provider
+    )
+
+
+def _home(root: Table, env: Mapping[str, str], kind: str) -> str:
+    """The address of a provider, or the one that its variable names instead."""
+    variable = f"{kind.upper()}_BASE_URL"
+    address = _given(env, variable) or HOMES[kind]
     try:
-        address = url(address)
+        return url(address)
     except ValueError as exc:
-        msg = f"environment OPENAI_BASE_URL = {shown(without_user(address))}: {exc}."
+        msg = f"environment {variable} = {shown(without_user(address))}: {exc}."
         raise root.source.error(msg) from None
-    key = "OPENAI_API_KEY" if env.get("OPENAI_API_KEY", "").strip() else None
-    return EndpointConfig(OPENAI_ENV, url=address, key_env=key, provider="openai" if address == OPENAI_URL else None)
 
 
-def _configured(root: Table, sources: dict[str, str]) -> list[EndpointConfig]:
+def _given(env: Mapping[str, str], variable: str) -> str:
+    return env.get(variable, "").strip()
+
+
+def _configured(root: Table, env: Mapping[str, str], sources: dict[str, str]) -> list[EndpointConfig]:
     found: list[EndpointConfig] = []
     for table in root.tables("endpoint"):
-        endpoint = _endpoint(table)
+        endpoint = _at_home(root, env, _endpoint(table))
         if endpoint.name in (CLI, *(e.name for e in found)):
             table.fail("name", f"endpoint name {endpoint.name!r} is taken. Give each endpoint its own name.")
         sources[f"endpoint.{endpoint.name}"] = str(root.source.path)
         found.append(endpoint)
     return found
+
+
+def _at_home(root: Table, env: Mapping[str, str], endpoint: EndpointConfig) -> EndpointConfig:
+    """An anthropic endpoint with the address and the key that it did not name; the key goes to its own host only."""
+    if endpoint.kind != "anthropic":
+        return endpoint
+    home = _home(root, env, "anthropic")
+    address = endpoint.url or home
+    own = _host(address) in (_host(HOMES["anthropic"]), _host(home))
+    needed = _given(env, "ANTHROPIC_API_KEY") or _host(address) == _host(HOMES["anthropic"])
+    return replace(endpoint, url=address, key_env=endpoint.key_env or ("ANTHROPIC_API_KEY" if own and needed else None))
+
+
+def _host(address: str) -> tuple[str, str]:
+    return urlsplit(address)[:2]
 
 
 def _endpoint(table: Table) -> EndpointConfig:
@@ -114,10 +145,10 @@ def _prices(table: Table) -> dict[str, Decimal | None]:
 def _check(table: Table, endpoint: EndpointConfig) -> None:
     if endpoint.kind == "openai" and not endpoint.url:
         table.fail("", f'endpoint {endpoint.name!r} needs url = "http://...".')
-    if endpoint.kind != "openai":
+    if endpoint.kind not in HOMES:
         for key in ("url", "key_env"):
             if key in table:
-                table.fail(key, f"{key} is for openai endpoints; {endpoint.kind} needs none.")
+                table.fail(key, f"{key} is for openai and anthropic endpoints; {endpoint.kind} needs none.")
     if endpoint.kind == "practice" and not endpoint.models:
         table.fail("", f"endpoint {endpoint.name!r} needs models = [...].")
 

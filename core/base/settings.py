@@ -57,11 +57,12 @@ class Settings:
     def endpoints_for(self, model: str) -> tuple[EndpointConfig, ...]:
         """The endpoints that serve a model: a pool where there are several.
 
-        That is the command line's for its model, else all that list the model, else an openai endpoint without a list.
+        That is the command line's for its model, else all that list the model, else the first without a list
+        that is open to it.
         """
         by_hand = [e for e in self.endpoints if e.name == CLI and model in ("", self.model)]
         listing = [e for e in self.endpoints if model in e.models]
-        open_to_all = [e for e in self.endpoints if e.kind == "openai" and not e.models][:1]
+        open_to_all = [e for e in self.endpoints if e.open_to(model)][:1]
         found = by_hand or listing or open_to_all
         if not found:
             known = ", ".join(dict.fromkeys(m for e in self.endpoints for m in e.models)) or "none"
@@ -213,7 +214,8 @@ def _key(variable: str | None, settings: Settings) -> str:
 
 
 def _endpoint(endpoint: EndpointConfig, settings: Settings) -> str:
-    words = [endpoint.kind, without_user(endpoint.url or ""), ", ".join(endpoint.models) or "any model"]
+    any_model = "any claude model" if endpoint.kind == "anthropic" else "any model"
+    words = [endpoint.kind, without_user(endpoint.url or ""), ", ".join(endpoint.models) or any_model]
     if endpoint.key_env:
         words.append(f"key {_key(endpoint.key_env, settings)}")
     return "; ".join(word for word in words if word)

@@ -116,15 +116,15 @@ async def _endpoint(
 
 async def _answer(endpoint: EndpointConfig, model: str, env: Mapping[str, str], transport: HttpTransport) -> str:
     """What an endpoint says when asked for its models; raises where it does not answer or lacks the model."""
-    from core.models import OpenAIModel, open_model
+    from core.models import HttpModel, open_model
 
     if endpoint.kind == "practice":
         return f"a practice server with simulated speed ({endpoint.preset}), started when a run needs it"
     client = open_model(endpoint, transport=transport, env=env)
-    if not isinstance(client, OpenAIModel):
+    if not isinstance(client, HttpModel):
         return "embedded, no server needed"
     offered = await client.models()
-    if model and offered and model not in offered:
+    if model and offered and not client.serves(model, offered):
         msg = f"{endpoint.url} answers but does not serve {model!r}; it serves {_some(offered)}. Use --llm-model."
         raise BrigadeError(msg)
     return f"{endpoint.url} answers; models: {_some(offered)}"

@@ -1,6 +1,8 @@
-"""Models: the client of OpenAI-compatible servers, the embedded extractive model, and what calls cost."""
+"""Models: clients of OpenAI-compatible servers and of Anthropic, the embedded extractive model, and what calls cost."""
 
+from core.models.anthropic import AnthropicModel
 from core.models.extractive import ExtractiveModel
+from core.models.http_model import HttpModel
 from core.models.openai import OpenAIModel
 from core.models.opening import open_model
 from core.models.prices import PRACTICE_PRICES, Prices
@@ -10,8 +12,10 @@ from core.models.transport import HttpTransport
 
 __all__ = [
     "PRACTICE_PRICES",
+    "AnthropicModel",
     "Deadlines",
     "ExtractiveModel",
+    "HttpModel",
     "HttpTransport",
     "OpenAIModel",
     "Prices",

@@ -50,9 +50,10 @@ class Prices:
             return Decimal(0)
         if rates := _own_rates(endpoint, model):
             return _linear(rates, usage)
-        if endpoint.provider is None:
+        provider = endpoint.provider or ("anthropic" if endpoint.kind == "anthropic" else None)
+        if provider is None:
             return None
-        key = endpoint.provider, model
+        key = provider, model
         listed = self._listed.get(key) or self._listed.setdefault(key, Listed(*key))
         return listed.cost(usage)
 

@@ -15,7 +15,7 @@ from core.models.redaction import redact
 from core.models.tokens import estimate_tokens
 
 MOST_TOKENS = 100_000_000
-_CUT = frozenset({"length", "max_tokens", "max_output_tokens"})
+_CUT = frozenset({"length", "max_tokens", "max_output_tokens", "model_context_window_exceeded"})
 
 
 def parse_json(body: bytes) -> Any:
@@ -34,32 +34,38 @@ def _leniently(body: bytes) -> Any:
     return json.loads(body, parse_constant=lambda _: None)
 
 
-def parse_reply(body: bytes, request: ModelRequest) -> ModelReply:
-    """The reply in the body of a call without streaming; Malformed- or RefusedError."""
+def parse_object(body: bytes) -> dict[str, Any]:
+    """The body as a JSON object; MalformedError otherwise."""
     data = parse_json(body)
     if not isinstance(data, dict):
-        raise _malformed("is not a JSON object")
+        raise malformed("is not a JSON object")
+    return data
+
+
+def parse_reply(body: bytes, request: ModelRequest) -> ModelReply:
+    """The reply in the body of a call without streaming; Malformed- or RefusedError."""
+    data = parse_object(body)
     raise_for_error(data)
     choice = first_choice(data)
     message = choice.get("message") if choice else None
     if not choice or not isinstance(message, dict):
-        raise _malformed("holds no choices")
+        raise malformed("holds no choices")
     raise_for_refusal(message.get("refusal"), choice.get("finish_reason"))
-    return build_reply(text_of(message.get("content")), choice.get("finish_reason"), data, request)
+    usage = parse_usage(data.get("usage"), request)
+    return build_reply(text_of(message.get("content")), choice.get("finish_reason"), request, usage, data.get("model"))
 
 
 def build_reply(
-    text: str, finish: object, data: dict[str, Any], request: ModelRequest, ttft: float | None = None
+    text: str, finish: object, request: ModelRequest, usage: Usage, model: object, ttft: float | None = None
 ) -> ModelReply:
-    """The reply of a text that is complete; MalformedError when there is none. `data` holds usage and model."""
+    """The reply of a text that is complete; MalformedError when there is none."""
     text = without_thinking(text)
     cut = finish in _CUT
     if not text.strip():
-        raise _malformed(f"is empty after all {request.max_tokens} tokens: raise max_tokens" if cut else "is empty")
-    model = data.get("model")
+        raise malformed(f"is empty after all {request.max_tokens} tokens: raise max_tokens" if cut else "is empty")
     return ModelReply(
         text=text,
-        usage=parse_usage(data.get("usage"), request),
+        usage=usage,
         finish="length" if cut else "stop",
         ttft=ttft,
         model=model if isinstance(model, str) else None,
@@ -112,11 +118,11 @@ def raise_for_refusal(refusal: object, finish: object) -> None:
 def parse_usage(usage: object, request: ModelRequest) -> Usage:
     """The tokens the server counted; the upper bound, flagged as estimated, where it counted none or nonsense."""
     told = usage if isinstance(usage, dict) else {}
-    read, written = _count(told.get("prompt_tokens")), _count(told.get("completion_tokens"))
+    read, written = token_count(told.get("prompt_tokens")), token_count(told.get("completion_tokens"))
     if read is None or written is None:
         return upper_bound(request)
     details = told.get("prompt_tokens_details")
-    cached = _count(details.get("cached_tokens")) if isinstance(details, dict) else None
+    cached = token_count(details.get("cached_tokens")) if isinstance(details, dict) else None
     return Usage(read, written, min(cached or 0, read))
 
 
@@ -125,11 +131,13 @@ def upper_bound(request: ModelRequest) -> Usage:
     return Usage(sum(estimate_tokens(m.content) for m in request.messages), request.max_tokens, estimated=True)
 
 
-def _count(value: object) -> int | None:
+def token_count(value: object) -> int | None:
+    """A number of tokens as a server tells it; None for nonsense."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
     return int(value) if math.isfinite(value) and 0 <= value <= MOST_TOKENS else None
 
 
-def _malformed(what: str) -> MalformedError:
+def malformed(what: str) -> MalformedError:
+    """The error of an answer that is none."""
     return MalformedError(f"The answer {what}.", status=200)

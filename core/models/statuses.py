@@ -71,6 +71,8 @@ def _bad_request(status: int, code: str, message: str, said: str) -> ModelError:
         return ContextTooLongError(said, status=status)
     if code in {"content_filter", "content_policy_violation", "ResponsibleAIPolicyViolation"}:
         return RefusedError(said, status=status)
+    if _SPENT.search(message):
+        return RejectedError(f"{said} Top up the account.", status=status)
     return ContextTooLongError(said, status=status) if status == 413 else ModelError(said, status=status)
 
 

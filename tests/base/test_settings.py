@@ -229,7 +229,7 @@ MISTAKES = {
     "endpoint name twice": (ENDPOINT + '[[endpoint]]\nname = "x" # HERE\nurl = "http://y"\n', "is taken"),
     "endpoint name reserved": ('[[endpoint]]\nname = "cli" # HERE\nurl = "http://y"\n', "is taken"),
     "endpoint bad name": ('[[endpoint]]\nname = "a b" # HERE\nurl = "http://y"\n', "up to 64"),
-    "endpoint kind": (ENDPOINT + 'kind = "azure" # HERE\n', "must be one of openai, extractive, practice"),
+    "endpoint kind": (ENDPOINT + 'kind = "azure" # HERE\n', "must be one of openai, anthropic, extractive"),
     "endpoint without address": ('[[endpoint]] # HERE\nname = "x"\n', "needs url"),
     "endpoint scheme": ('[[endpoint]]\nname = "x"\nurl = "file:///etc/passwd" # HERE\n', "must be an address"),
     "endpoint key written down": (ENDPOINT + 'api_key = "sk-canary" # HERE\n', 'key_env = "MY_KEY"'),
@@ -237,7 +237,7 @@ MISTAKES = {
     "one price": (ENDPOINT + "price_input = 1 # HERE\n", "price_input without price_output"),
     "a negative price": (ENDPOINT + "price_input = -1 # HERE\nprice_output = 1\n", "of 0 or more"),
     "practice without models": ('[[endpoint]] # HERE\nname = "p"\nkind = "practice"\n', "needs models"),
-    "practice with an address": (PRACTICE + 'url = "http://x/v1" # HERE\n', "url is for openai endpoints"),
+    "practice with an address": (PRACTICE + 'url = "http://x/v1" # HERE\n', "url is for openai and anthropic"),
     "not TOML": ("model = # HERE\n", "not valid TOML"),
 }  # fmt: skip
 
