@@ -24,7 +24,8 @@ from core.base.views import (
 from core.base.workload import Workload
 from core.flow import check_limit
 from core.intake import ImportProgress, ImportReport, import_file
-from core.launch import Launch, Launcher
+from core.launch import Launch
+from core.launcher import Launcher
 from core.pipeline.control import ACTIONS, parse_limit, parse_model
 from core.reading import Reading
 from core.runtime import Runtime

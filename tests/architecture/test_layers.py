@@ -25,6 +25,8 @@ LAYERS = {
     "core.connections": 5,
     "core.exports": 5,
     "core.launch": 5,
+    "core.assembly": 5,
+    "core.launcher": 5,
     "core.measures": 5,
     "core.reading": 5,
     "core.samples": 5,

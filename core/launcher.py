@@ -1,0 +1,212 @@
+"""Launching runs on the runtime: preflight, the run's row, and the engine that drives it."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import logging
+import os
+import secrets
+import socket
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from core.assembly import Assembly
+from core.base.errors import RunError
+from core.base.records import ItemStatus, RunStatus
+from core.base.settings import Settings
+from core.base.views import RunView
+from core.connections import Connections, PracticeServers
+from core.launch import Launch, launch_again
+from core.pipeline.control import Commands
+from core.pipeline.driver import Order, RunDriver
+from core.runtime import Runtime
+from core.store import Store
+
+CLOSED = "The program was closed."
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Live:
+    """A run that this process owns; `future` ends with it."""
+
+    future: concurrent.futures.Future[RunView]
+    driver: RunDriver | None = None
+
+
+class Launcher:
+    """Owns the runtime and the runs of this process."""
+
+    def __init__(self, settings: Settings, store: Store, runtime: Runtime, env: Mapping[str, str]) -> None:
+        self._settings = settings
+        self._store = store
+        self._runtime = runtime
+        self._env = env
+        self._practice = PracticeServers()
+        self._live: dict[str, Live] = {}
+        self._door = threading.Lock()
+        self._closing = False
+        self._owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+
+    def __repr__(self) -> str:
+        return f"<Launcher {len(self._live)} live runs>"
+
+    def start(self, launch: Launch) -> str:
+        """Preflight, write, launch; the run's id."""
+        self._needs_items(launch)
+        run_id = time.strftime("%m%d-%H%M%S-", time.gmtime()) + secrets.token_hex(2)
+        self._begin(run_id, launch, resumed=False)
+        return run_id
+
+    def _needs_items(self, launch: Launch) -> None:
+        if not launch.items:
+            msg = f"Nothing to do: no items of workload {launch.workload.id!r} were selected. Import some first."
+            raise RunError(msg)
+
+    def preflight(self, launch: Launch) -> None:
+        """Check all that a start checks; nothing is written."""
+        self._needs_items(launch)
+        self._runtime.call(self._check(launch))
+
+    async def _check(self, launch: Launch) -> None:
+        async with self.connections() as connections:
+            await Assembly.of(launch, self._settings, connections)
+
+    def connections(self) -> Connections:
+        """Connections to everything that the settings name, not open yet."""
+        return Connections(self._settings, self._env, self._practice)
+
+    def resume(self, run: RunView, *, who: str, retry_failed: bool, changes: Mapping[str, Any]) -> None:
+        """Launch a run again that no process owns."""
+        if run.owner_alive:
+            msg = f"Run {run.id} is being worked on by {run.owner}; watch it with: show {run.id}"
+            raise RunError(msg)
+        if run.status is RunStatus.CANCELLED:
+            msg = f"Run {run.id} was cancelled; start a new one."
+            raise RunError(msg)
+        launch = replace(launch_again(run, self._settings, who), **changes)
+        self._begin(run.id, launch, resumed=True, retry=[ItemStatus.FAILED] if retry_failed else [])
+
+    def _begin(self, run_id: str, launch: Launch, *, resumed: bool, retry: Sequence[ItemStatus] = ()) -> None:
+        """Start the run's task and wait until its preflight is through; its error is the caller's."""
+        ready: concurrent.futures.Future[None] = concurrent.futures.Future()
+        with self._door:
+            self._admit(run_id)
+            live = Live(self._runtime.submit(self._run(run_id, launch, ready, resumed=resumed, retry=retry)))
+            self._live[run_id] = live
+        live.future.add_done_callback(lambda done: self._ended(run_id, live, done, ready))
+        ready.result()
+
+    def _admit(self, run_id: str) -> None:
+        """RunError when closing, or where the run is at work here already: its lease would not tell the two apart."""
+        if self._closing:
+            msg = "The service is being closed: it begins no runs any more."
+            raise RunError(msg)
+        if self.owns(run_id):
+            msg = f"Run {run_id} is being worked on by this process already; watch it with: show {run_id}"
+            raise RunError(msg)
+
+    def _ended(
+        self,
+        run_id: str,
+        live: Live,
+        done: concurrent.futures.Future[RunView],
+        ready: concurrent.futures.Future[None],
+    ) -> None:
+        """Let go of a run that is over; an error that nobody waits for any more is at least in the log."""
+        with self._door:
+            if self._live.get(run_id) is live:
+                del self._live[run_id]
+        if ready.done() and not done.cancelled() and (error := done.exception()) is not None:
+            log.error("run %s was left without a last word", run_id, exc_info=error)
+        _pass_on(done, ready)
+
+    async def _run(
+        self,
+        run_id: str,
+        launch: Launch,
+        ready: concurrent.futures.Future[None],
+        *,
+        resumed: bool,
+        retry: Sequence[ItemStatus],
+    ) -> RunView:
+        async with self.connections() as connections:
+            assembly = await Assembly.of(launch, self._settings, connections)
+            await asyncio.to_thread(self._write, run_id, assembly, resumed=resumed)
+            if retry:
+                await asyncio.to_thread(self._store.runs.requeue, run_id, retry)
+            before = await asyncio.to_thread(self._store.runs.view, run_id)
+            driver = RunDriver(
+                self._store,
+                Order(run_id, self._owner, resumed),
+                assembly.engine(self._store, before),
+                Commands(self._store, run_id, assembly.allocations),
+            )
+            self._hand_over(run_id, driver)
+            return await driver.drive(lambda: _set(ready))
+
+    def _hand_over(self, run_id: str, driver: RunDriver) -> None:
+        """From here on `stop` reaches the run; one that was on its way while the service closed is told now."""
+        with self._door:
+            self._live[run_id].driver = driver
+        if self._closing:
+            driver.engine.stop(RunStatus.INTERRUPTED, CLOSED)
+
+    def _write(self, run_id: str, assembly: Assembly, *, resumed: bool) -> None:
+        """The run's row and its items; what a resume changed stays changed for the next one."""
+        launch = assembly.launch
+        kept = launch.kept(self._settings, assembly.allocations)
+        if resumed:
+            self._store.runs.set_settings(run_id, kept)
+            return
+        workload = launch.workload
+        self._store.runs.create(run_id, workload.id, workload.item_kind, launch.items, kept, launch.budget, launch.who)
+
+    def wait(self, run_id: str, timeout: float | None) -> None:
+        """Wait for the end of a run that this process owns; others are not waited for."""
+        live = self._live.get(run_id)
+        if live is not None:
+            concurrent.futures.wait([live.future], timeout)
+
+    def owns(self, run_id: str) -> bool:
+        """Whether a run is being worked on here."""
+        live = self._live.get(run_id)
+        return live is not None and not live.future.done()
+
+    def stop(self, run_id: str, reason: str, *, at_once: bool = False) -> None:
+        """Admit no more to a run of this process; what is in flight finishes, or is cancelled."""
+        live = self._live.get(run_id)
+        if live is not None and live.driver is not None and self.owns(run_id):
+            self._runtime.call(_stop(live.driver, reason, at_once=at_once))
+
+    def close(self, timeout_s: float) -> None:
+        """Drain the runs for so long, then cancel what is left, stop the practice servers and the thread."""
+        with self._door:
+            self._closing = True
+            left = dict(self._live)
+        for run_id in left:
+            self.stop(run_id, CLOSED)
+        concurrent.futures.wait([live.future for live in left.values()], timeout_s)
+        self._runtime.close()
+        self._practice.close()
+
+
+async def _stop(driver: RunDriver, reason: str, *, at_once: bool) -> None:
+    end = driver.engine.abort if at_once else driver.engine.stop
+    end(RunStatus.INTERRUPTED, reason)
+
+
+def _set(ready: concurrent.futures.Future[None]) -> None:
+    if not ready.done():
+        ready.set_result(None)
+
+
+def _pass_on(done: concurrent.futures.Future[Any], ready: concurrent.futures.Future[None]) -> None:
+    """A run that ended before it was ready: its error is the answer to whoever waits."""
+    if not ready.done():
+        error = None if done.cancelled() else done.exception()
+        ready.set_exception(error or RunError("The run was cancelled before it began."))
