@@ -1,0 +1,52 @@
+"""Tells rejections that mean "too many at once" from stray ones, and counts one event per cascade."""
+
+from __future__ import annotations
+
+from core.base.records import Outcome
+from core.flow.limits.protocol import Sample
+
+# Five rejections less a fifteenth of the answers, as for the pace of a quota: strays of three in a hundred get there
+# once in some ten thousand calls. Few seats reject few: an eighth of the limit counts too, two at the least.
+CASCADE = 5.0
+FORGIVEN = 1 / 15
+LEAST = 2.0
+
+
+class Cascade:
+    """Scores busy rejections against answers.
+
+    `hit` says when they are an event, once: rejections of calls that began before the last cut only belong to it.
+    `room` is then the number of calls that the server did take, as far as the rejections tell.
+    """
+
+    __slots__ = ("_cut_at", "_lowest", "_score", "events")
+
+    def __init__(self) -> None:
+        self.events = 0
+        self._cut_at = float("-inf")
+        self._lowest = 0
+        self._score = 0.0
+
+    def __repr__(self) -> str:
+        return f"<Cascade {self._score:.1f}, {self.events} events>"
+
+    @property
+    def room(self) -> int:
+        """One below the fewest calls in flight at which one of this cascade was rejected."""
+        return max(1, self._lowest - 1)
+
+    def hit(self, sample: Sample, limit: int) -> bool:
+        """Take in a call; True when it makes a cascade, which the caller then answers with one cut."""
+        if sample.outcome is Outcome.SUCCESS:
+            self._score = max(0.0, self._score - FORGIVEN)
+        if sample.outcome is not Outcome.OVERLOAD or not sample.busy or sample.started_at <= self._cut_at:
+            return False
+        self._lowest = min(self._lowest, sample.in_flight) if self._score else sample.in_flight
+        self._score += 1
+        return self._score >= min(CASCADE, max(LEAST, limit / 8)) and self._cut(sample.ended_at)
+
+    def _cut(self, at: float) -> bool:
+        self.events += 1
+        self._cut_at = at
+        self._score = 0.0
+        return True
