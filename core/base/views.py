@@ -222,7 +222,8 @@ class StageHistory:
     `quantiles` are equally spaced from 0 to 1. in_flight: how many were in flight at the endpoint meanwhile (mean);
     `levels` say what they took at other numbers, over all the runs. Costs are per successful request and hold what
     its failed tries cost too; None where nothing was priced. failure_share: tries that failed or were rejected, of
-    all, each after failure_s; skip_share: parts for which no call was needed, of all.
+    all, each after failure_s; skip_share: parts for which no call was needed, of all; commit_s: seconds for which a write
+    to the ledger took, before a call and after it.
     """
 
     stage: str
@@ -246,7 +247,6 @@ class StageHistory:
     failure_share: float = 0.0
     failure_s: float = 0.0
     skip_share: float = 0.0
-    run_spread: float = 0.0
     commit_s: float = 0.0
 
 
@@ -283,3 +283,126 @@ class Forecast:
     caveats: tuple[Caveat, ...] = ()
     bottleneck: str = ""
     in_flight: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class LimitChangeView:
+    """A limit that changed, why, and by whom: `auto`, or the operator. `t`: seconds since the run's start.
+
+    resource: `search` or `llm`; endpoint: the one whose own limit it is, '' for the searches and for the number of
+    model calls that the operator set for the whole run. phase says what the algorithm was about (`start`, `ramp`,
+    `hold` ..); `fixed` is a number by hand, `held` a limit kept because another run tunes that endpoint. A row of phase
+    `start` has old = new: what auto began with.
+    """
+
+    run_id: str
+    t: float
+    at: float
+    resource: str
+    endpoint: str
+    old: int
+    new: int
+    reason: str
+    phase: str
+    who: str
+
+
+@dataclass(frozen=True, slots=True)
+class LaneSample:
+    """An endpoint at one moment of a run: its limit there, calls in flight, callers that wait for its places.
+
+    latency_s: recent mean (0.0 before the first answer); state: closed, open, half_open (its breaker) or draining;
+    pacing_s: seconds until its quota lets a call pass; rate_limited and successes: calls since the last sample.
+    """
+
+    t: float
+    endpoint: str
+    limit: int
+    in_flight: int
+    waiting: int
+    latency_s: float
+    state: str
+    pacing_s: float
+    rate_limited: int
+    successes: int
+
+
+@dataclass(frozen=True, slots=True)
+class SweepPoint:
+    """What a sweep measured at one limit.
+
+    Latency and p95 are those of a call of mean and of great length (95th percentile); error is the relative standard
+    error of throughput and latency; in_flight the mean number of calls there really were; tokens a call's mean output
+    (0: searches), slope seconds per output token. calls, failed and rate_limited count everything sent at this limit;
+    cost_item_usd is what an item costs there, None where there is no price; at: wall seconds.
+    """
+
+    limit: int
+    calls_per_s: float
+    tokens_per_s: float
+    latency_s: float
+    p95_s: float
+    error: float
+    in_flight: float
+    samples: int
+    at: float
+    tokens: float = 0.0
+    slope: float = 0.0
+    p50_s: float | None = None
+    calls: int = 0
+    failed: int = 0
+    rate_limited: int = 0
+    cost_item_usd: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SweepView:
+    """One sweep: a run whose limit followed a schedule; its id is the run's.
+
+    resource: llm or search; url: the server's address without user info ('' for practice servers); server: the practice
+    preset, else the endpoint's kind or the search backend; limits: the grid (empty: chosen while measuring). status,
+    reason and cost are the run's; outcome is '' until the schedule is through, then `finished`, or `short` where the
+    items or the server ended first, and `why` says what came of it.
+    """
+
+    id: str
+    at: float
+    who: str
+    workload: str
+    resource: str
+    endpoint: str
+    url: str
+    server: str
+    model: str
+    limits: tuple[int, ...]
+    slo_p95_s: float | None
+    status: RunStatus
+    reason: str
+    outcome: str
+    why: str
+    ended_at: float | None = None
+    cost_usd: Decimal | None = None
+    owner_alive: bool = False
+    points: tuple[SweepPoint, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SweepEstimate:
+    """What a sweep would take: calls of the swept resource and items for the whole schedule, and what there is.
+
+    reachable: the limits of the grid that the chosen items are enough for; tokens (input, output). cost_usd and
+    duration_s are (expected, at most), None where nothing is known. basis: `sweep` (an earlier one of the same server
+    and model), `history` (runs of the workload with the model), `caps` (prices times what a call may use at most),
+    `free` (nothing is charged), or `none`. simulated: a practice server's prices, charged to nobody.
+    """
+
+    limits: tuple[int, ...]
+    calls: int
+    items_needed: int
+    items: int
+    reachable: tuple[int, ...]
+    tokens: tuple[int, int] | None
+    cost_usd: tuple[Decimal, Decimal] | None
+    duration_s: tuple[float, float] | None
+    basis: str
+    simulated: bool = False

@@ -146,3 +146,36 @@ def commands(db: Database) -> None:
     db.execute("CREATE INDEX controls_by_run ON controls (run_id, id)")
     db.table("settings").create({"key": str, "value": str}, pk="key", not_null={"value"})
     db.table("settings_history").create({"id": int, "key": str, "value": str, "who": str, "at": float}, pk="id")
+
+
+@migration
+def sweeps(db: Database) -> None:
+    """Sweeps, each a run, and what they measured at each limit; latencies in seconds, `error` relative."""
+    db.execute("""CREATE TABLE sweeps (
+        run_id TEXT PRIMARY KEY REFERENCES runs (id), resource TEXT NOT NULL, endpoint TEXT NOT NULL,
+        url TEXT NOT NULL, server TEXT NOT NULL, model TEXT NOT NULL, limits TEXT NOT NULL, slo_p95_s REAL,
+        outcome TEXT NOT NULL DEFAULT '', why TEXT NOT NULL DEFAULT '') WITHOUT ROWID""")
+    db.execute("""CREATE TABLE sweep_points (
+        n INTEGER PRIMARY KEY, run_id TEXT NOT NULL REFERENCES sweeps (run_id), "limit" INTEGER NOT NULL,
+        calls_per_s REAL NOT NULL, tokens_per_s REAL NOT NULL, latency_s REAL NOT NULL, p95_s REAL NOT NULL,
+        error REAL NOT NULL, in_flight REAL NOT NULL, samples INTEGER NOT NULL, at REAL NOT NULL,
+        tokens REAL NOT NULL, slope REAL NOT NULL, p50_s REAL, calls INTEGER NOT NULL, failed INTEGER NOT NULL,
+        rate_limited INTEGER NOT NULL, cost_item_nano INTEGER)""")
+    db.execute("CREATE INDEX sweep_points_by_run ON sweep_points (run_id)")
+
+
+@migration
+def adaptive_limits(db: Database) -> None:
+    """Every change of a limit, what each endpoint did second by second, and which run tunes which server."""
+    db.execute("""CREATE TABLE limit_changes (
+        run_id TEXT NOT NULL REFERENCES runs (id), t REAL NOT NULL, at REAL NOT NULL, resource TEXT NOT NULL,
+        endpoint TEXT NOT NULL, old INTEGER NOT NULL, new INTEGER NOT NULL, reason TEXT NOT NULL, phase TEXT NOT NULL,
+        who TEXT NOT NULL)""")
+    db.execute("CREATE INDEX limit_changes_by_run ON limit_changes (run_id, t)")
+    db.execute("""CREATE TABLE lane_samples (
+        run_id TEXT NOT NULL, endpoint TEXT NOT NULL, t REAL NOT NULL, "limit" INTEGER NOT NULL,
+        in_flight INTEGER NOT NULL, waiting INTEGER NOT NULL, latency_s REAL NOT NULL, state TEXT NOT NULL,
+        pacing_s REAL NOT NULL, rate_limited INTEGER NOT NULL, successes INTEGER NOT NULL,
+        PRIMARY KEY (run_id, endpoint, t)) WITHOUT ROWID""")
+    db.execute("""CREATE TABLE tuners (
+        address TEXT PRIMARY KEY, run_id TEXT NOT NULL, owner TEXT NOT NULL, expires_at REAL NOT NULL) WITHOUT ROWID""")

@@ -13,13 +13,17 @@ from core.store.catalogue import Catalogue
 from core.store.connection import Readers, begin, connect_writer
 from core.store.controls import Controls
 from core.store.item_rows import define_haystack
+from core.store.lanes import Lanes
 from core.store.ledger import Ledger
+from core.store.limit_changes import LimitChanges
 from core.store.migrations import migrate
 from core.store.reports import Reports
 from core.store.rollups import Rollups
 from core.store.runs import Runs
 from core.store.settings import SettingsTable
 from core.store.spill import Spill
+from core.store.sweeps import Sweeps
+from core.store.tuners import Tuners
 from core.store.writer import Writer
 
 
@@ -39,8 +43,12 @@ class Store:
         self.runs = Runs(readers, writer, rollups, clock)
         self.ledger = Ledger(writer, rollups, spill, clock)
         self.controls = Controls(readers, writer, clock)
+        self.limit_changes = LimitChanges(readers, writer)
+        self.lanes = Lanes(readers, writer)
+        self.tuners = Tuners(writer, clock)
         self.reports = Reports(readers, clock)
         self.settings = SettingsTable(readers, writer, clock)
+        self.sweeps = Sweeps(readers, writer, clock)
 
     def __repr__(self) -> str:
         return f"<Store {self.path}, {self._writer!r}>"
