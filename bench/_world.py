@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.base.allocation import Allocation
-from core.base.records import Evidence, Item, Message, Model, NodeResult, Query
+from core.base.records import Evidence, Item, Message, NodeResult, Query
 from core.base.workload import Stage
 from core.base.workload_files import load_workload
 from core.models import HttpTransport, OpenAIModel
@@ -20,11 +20,13 @@ from core.pipeline.control import Commands
 from core.pipeline.driver import Order, RunDriver
 from core.pipeline.engine import Engine
 from core.pipeline.plan import expand
+from core.pipeline.pool import Lane, Pool, Pools
 from core.pipeline.prompts import Inputs, render
 from core.pipeline.routes import Route, Unpriced
 from core.store import Store
 
 ROOT = Path(__file__).parents[1]
+RUN = "bench"
 WORKLOAD = ROOT / "data" / "workloads" / "restaurant-reviews.toml"
 SUBJECTS = ("The soup", "Our waiter", "The bill", "A lunch set", "The noodles", "The host", "Dessert", "The wine list")
 VERDICTS = ("was better than expected", "took forty minutes", "cost far too much", "came cold", "was the best in town")
@@ -82,9 +84,56 @@ class PacedSearcher:
         """Nothing to close."""
 
 
+@dataclass(frozen=True)
+class Place:
+    """An endpoint: where it listens, and the most calls in flight there (None: only the run's limit)."""
+
+    url: str
+    limit: int | None = None
+
+
+class Places:
+    """Pools over endpoints that serve every model, as a run's connections open them. One transport for all."""
+
+    def __init__(self, *places: Place, stream: bool = False) -> None:
+        self.transport = HttpTransport()
+        self.lanes = [Lane(f"bench-{n}", limit=place.limit) for n, place in enumerate(places)]
+        self._clients = [OpenAIModel(place.url, transport=self.transport) for place in places]
+        self._stream = stream
+        self._pools: dict[str, Pool] = {}
+
+    def __call__(self, model: str) -> Pool:
+        """The pool of a model."""
+        found = self._pools.get(model)
+        if found is None:
+            pairs = zip(self.lanes, self._clients, strict=True)
+            routes = [(lane, Route(lane.name, model, client, Unpriced(), self._stream)) for lane, client in pairs]
+            found = self._pools[model] = Pool(routes)
+        return found
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self.transport.aclose()
+
+
+@dataclass(frozen=True)
+class Load:
+    """What is asked of the engine: restaurants, limits, the median search, other models to fall back to."""
+
+    items: int
+    search_limit: int
+    llm_limit: int
+    search_s: float
+    fallback: tuple[str, ...] = ()
+
+    def allocate(self, stage: Stage) -> Allocation:
+        """The same models for every stage."""
+        return Allocation("practice-small", stage.max_tokens, stage.temperature, self.fallback)
+
+
 @dataclass
 class Ran:
-    """A run of the engine: its view in the store and what the bench reads of it."""
+    """A run of the engine and what the benches read of it; times are seconds. `failed` counts model calls that did."""
 
     wall_s: float
     cpu_s: float
@@ -94,76 +143,82 @@ class Ran:
     search_s: float
     longest_chain_s: float
     rss_mb: float
+    lost: int
+    failed: int
 
 
 async def run_engine(
     url: str, items: int, *, search_limit: int, llm_limit: int, search_s: float, stream: bool = False
 ) -> Ran:
-    """The real engine over HTTP with everything recorded in a fresh database."""
-    transport = HttpTransport()
-    model = OpenAIModel(url, transport=transport)
+    """The real engine over HTTP with everything recorded in a fresh database; nothing may be lost."""
+    ran = await run_places(Places(Place(url), stream=stream), Load(items, search_limit, llm_limit, search_s))
+    assert not ran.lost, ran
+    return ran
+
+
+async def run_places(places: Places, load: Load) -> Ran:
+    """A run against these endpoints, recorded in a fresh database."""
     with tempfile.TemporaryDirectory() as folder:
         store = Store.open(Path(folder) / "bench.db")
         try:
-            return await record_run(
-                store, model, items, search_limit=search_limit, llm_limit=llm_limit, search_s=search_s, stream=stream
-            )
+            return await record_run(store, places, load)
         finally:
-            await transport.aclose()
+            await places.aclose()
             store.close()
 
 
-async def record_run(
-    store: Store,
-    model: Model,
-    items: int,
-    *,
-    search_limit: int,
-    llm_limit: int,
-    search_s: float,
-    stream: bool = False,
-) -> Ran:
+async def record_run(store: Store, pools: Pools, load: Load) -> Ran:
     """A run of the sample workload over made-up restaurants, driven as the service drives it."""
+    ids = create_run(store, load.items)
+    engine = Engine(
+        load_workload(WORKLOAD),
+        pools=pools,
+        allocate=load.allocate,
+        searcher=PacedSearcher(load.search_s),
+        search_limit=load.search_limit,
+        llm_limit=load.llm_limit,
+        recorder=store.ledger,
+        run_id=RUN,
+    )
+    driver = RunDriver(store, Order(RUN, "bench"), engine, Commands(store, RUN, Allocations(load.allocate)))
+    began, cpu = time.monotonic(), time.process_time()
+    view = await driver.drive()
+    wall, cpu_s = time.monotonic() - began, time.process_time() - cpu
+    return _read(store, wall, cpu_s, float(view.measures["rss_mb"]), len(ids) - view.done)
+
+
+def create_run(store: Store, items: int) -> list[str]:
+    """The run and so many made-up restaurants in the database; their ids."""
     ids = [f"r{n:06}" for n in range(items)]
     for start in range(0, items, 1000):
         store.catalogue.put_items([Item(i, f"Restaurant {i}") for i in ids[start : start + 1000]])
     workload = load_workload(WORKLOAD)
-    store.runs.create("bench", workload.id, workload.item_kind, ids, {}, None, "bench")
-    route = Route("bench", "practice-small", model, Unpriced(), stream)
-    engine = Engine(
-        workload,
-        route=lambda _: route,
-        searcher=PacedSearcher(search_s),
-        search_limit=search_limit,
-        llm_limit=llm_limit,
-        recorder=store.ledger,
-        run_id="bench",
-    )
-    driver = RunDriver(store, Order("bench", "bench"), engine, Commands(store, "bench", Allocations(_plain)))
-    began, cpu = time.monotonic(), time.process_time()
-    view = await driver.drive()
-    wall, cpu_s = time.monotonic() - began, time.process_time() - cpu
-    assert view.done == items, view
-    return _read(store, wall, cpu_s, float(view.measures["rss_mb"]))
+    store.runs.create(RUN, workload.id, workload.item_kind, ids, {}, None, "bench")
+    return ids
 
 
-def _plain(stage: Stage) -> Allocation:
-    return Allocation("practice-small", stage.max_tokens, stage.temperature)
-
-
-def _read(store: Store, wall: float, cpu: float, rss_mb: float) -> Ran:
-    stages = store.reports.stages("bench")
-    rows = store.catalogue.items("restaurant", run_id="bench", limit=100_000).rows
+def _read(store: Store, wall: float, cpu: float, rss_mb: float, lost: int) -> Ran:
+    stages = store.reports.stages(RUN)
+    rows = store.catalogue.items("restaurant", run_id=RUN, limit=100_000).rows
     service = {r: sum(s.service_s for s in stages if s.resource == r) for r in ("llm", "search")}
-    chain = max(_chain(store, row.id) for row in (rows[0], rows[len(rows) // 2], rows[-1]))
-    finished = sorted(row.finished_s or 0.0 for row in rows)
-    return Ran(wall, cpu, sum(s.calls for s in stages), finished, service["llm"], service["search"], chain, rss_mb)
+    return Ran(
+        wall_s=wall,
+        cpu_s=cpu,
+        calls=sum(s.calls for s in stages),
+        finished=sorted(row.finished_s or 0.0 for row in rows),
+        model_s=service["llm"],
+        search_s=service["search"],
+        longest_chain_s=max(_chain(store, row.id) for row in (rows[0], rows[len(rows) // 2], rows[-1])),
+        rss_mb=rss_mb,
+        lost=lost,
+        failed=sum(s.attempts - s.ok for s in stages if s.resource == "llm"),
+    )
 
 
 def _chain(store: Store, item: str) -> float:
     """The longest chain of one item's own service times."""
     slowest: dict[str, float] = {}
-    for attempt in store.reports.timeline("bench", item):
+    for attempt in store.reports.timeline(RUN, item):
         slowest[attempt.stage] = max(slowest.get(attempt.stage, 0.0), attempt.service_s or 0.0)
     return sum(slowest.values())
 

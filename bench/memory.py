@@ -19,13 +19,17 @@ FEW, MANY = 200, 20_000
 
 async def one(items: int) -> float:
     """The peak resident memory of a run, in MB."""
-    from bench._world import record_run
+    from bench._world import Load, record_run
     from core.models import ExtractiveModel
+    from core.pipeline.pool import single
+    from core.pipeline.routes import Route, Unpriced
     from core.store import Store
+
+    route = Route("bench", "extractive", ExtractiveModel(), Unpriced())
 
     with tempfile.TemporaryDirectory() as folder:
         store = Store.open(Path(folder) / "bench.db")
-        ran = await record_run(store, ExtractiveModel(), items, search_limit=8, llm_limit=64, search_s=0.0)
+        ran = await record_run(store, single(lambda _: route), Load(items, 8, 64, 0.0))
         store.close()
     return ran.rss_mb
 

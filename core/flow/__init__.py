@@ -2,6 +2,7 @@
 
 from core.flow.breaker import Breaker, BreakerState
 from core.flow.budget import Budget
+from core.flow.crowding import Crowding
 from core.flow.gate import Gate, StoppedError, check_limit
 from core.flow.patience import Patience
 from core.flow.rates import Change, Rates
@@ -14,6 +15,7 @@ __all__ = [
     "BreakerState",
     "Budget",
     "Change",
+    "Crowding",
     "Gate",
     "Patience",
     "Rates",

@@ -78,6 +78,11 @@ class Rates:
         return self._line.waiting
 
     @property
+    def limited(self) -> bool:
+        """Whether a quota is known, set or told."""
+        return bool(self._buckets)
+
+    @property
     def opens_in(self) -> float:
         """Seconds left of a cool-down; 0 without one."""
         return max(0.0, self._pacer.opens_at - self._clock.monotonic())

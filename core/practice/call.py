@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 import orjson
 
 from core.practice.answers import Asked
-from core.practice.http import Connection
+from core.practice.faults import Outlet
 from core.practice.laws import Job
 
 FINGERPRINT = "practice: simulated speed"
@@ -18,18 +18,18 @@ STREAM_GROUPS = 6
 class Call:
     """Answers its client as the marks of its job come in; `on_end` is told how it ended: ok or aborted."""
 
-    __slots__ = ("_asked", "_connection", "_headers", "_on_end", "_sent", "_stamp", "job")
+    __slots__ = ("_asked", "_headers", "_on_end", "_outlet", "_sent", "_stamp", "job")
 
     def __init__(
         self,
         number: int,
         asked: Asked,
-        connection: Connection,
+        outlet: Outlet,
         headers: Callable[[], Mapping[str, str]],
         on_end: Callable[[str], None],
     ) -> None:
         self._asked = asked
-        self._connection = connection
+        self._outlet = outlet
         self._headers = headers
         self._on_end = on_end
         self._sent = 0
@@ -55,7 +55,7 @@ class Call:
         if self._asked.stream:
             self._stream(count, last=last)
         elif last:
-            self._connection.send(200, self._whole(), self._headers())
+            self._outlet.send(200, self._whole(), self._headers())
 
     def _usage(self) -> dict[str, int]:
         usage = self._asked.reply.usage
@@ -71,7 +71,7 @@ class Call:
     def _stream(self, count: int, *, last: bool) -> None:
         """The text up to so many tokens; with the last of it the usage and the end."""
         if first := not self._sent:
-            self._connection.begin(self._headers())
+            self._outlet.begin(self._headers())
         text = self._asked.reply.text
         upto = len(text) if last else max(len(text) * count // self.job.output, 1)
         delta = {"content": text[self._sent : upto]} | ({"role": "assistant"} if first else {})
@@ -79,7 +79,7 @@ class Call:
         data = self._event([{"index": 0, "delta": delta, "finish_reason": self._asked.reply.finish if last else None}])
         if last and self._asked.with_usage:
             data += self._event([], usage=self._usage())
-        self._connection.chunk(data + (b"data: [DONE]\n\n" if last else b""), last=last)
+        self._outlet.chunk(data + (b"data: [DONE]\n\n" if last else b""), last=last)
 
     def _event(self, choices: list[object], **more: object) -> bytes:
         return b"data: %b\n\n" % orjson.dumps({**self._stamp, "choices": choices, **more})

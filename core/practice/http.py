@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -10,6 +12,7 @@ from typing import cast
 
 LARGEST_HEAD = 64 * 1024
 LARGEST_BODY = 10 * 1024 * 1024
+LINGER_NOT = struct.pack("ii", 1, 0)
 _REASONS = {status.value: status.phrase for status in HTTPStatus}
 
 
@@ -63,6 +66,12 @@ class Connection(asyncio.Protocol):
     def close(self) -> None:
         """Hang up."""
         self._transport.close()
+
+    def reset(self) -> None:
+        """Break off in the middle: the client gets a RST."""
+        self.on_lost = None
+        self._transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER_NOT)
+        self._transport.abort()
 
     def _next(self) -> None:
         while not self._busy and self._buffer:

@@ -14,7 +14,8 @@ MILLION = Decimal(1_000_000)
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One call. state: ok, rejected (429), refused (4xx) or aborted (the client left); tokens are those billed."""
+    """One call. state: ok, rejected (429), refused (4xx), failed (a fault on request) or aborted (the client left);
+    tokens are those billed."""
 
     number: int
     model: str
@@ -77,7 +78,7 @@ class CallLog:
             "calls": self.calls,
             "in_flight": self.in_flight,
             "peak_in_flight": self.peak,
-            **{state: self._states[state] for state in ("ok", "rejected", "refused", "aborted")},
+            **{state: self._states[state] for state in ("ok", "rejected", "refused", "failed", "aborted")},
             "input_tokens": totals["input"],
             "output_tokens": totals["output"],
             "cost_usd": str(self.cost()),

@@ -11,7 +11,9 @@ instant  no latency.
 
 On top of each: `rpm` and `tpm` (token buckets that hold burst_s seconds' worth), `queue` (the longest queue, 429
 beyond), `stray` (share of calls rejected for no reason), `neighbours` (mean number of other people's sequences in the
-batch, drawn anew every neighbour_s seconds; they take seats and slow the steps).
+batch, drawn anew every neighbour_s seconds; they take seats and slow the steps), and the shares of calls that fail when
+their answer would be due: `errors` (500), `resets` (in mid-body), `garbage` (cut-off JSON); `hangs` are silent for
+hang_s seconds before they begin.
 """
 
 from __future__ import annotations
@@ -48,6 +50,11 @@ class Preset:
     stray: float = 0.0
     neighbours: int = 0
     neighbour_s: float = 5.0
+    errors: float = 0.0
+    resets: float = 0.0
+    garbage: float = 0.0
+    hangs: float = 0.0
+    hang_s: float = 20.0
     context: int = 32_768
     answers: str = "extractive"
     seed: int = 7

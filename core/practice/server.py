@@ -14,6 +14,7 @@ from core.base.clock import SYSTEM_CLOCK, Clock
 from core.practice.answers import Answers, Asked, BadRequest, error_body
 from core.practice.batch import Batch
 from core.practice.call import Call
+from core.practice.faults import FAILED, Fate, Fates, outlet
 from core.practice.http import Connection, Request
 from core.practice.laws import Fixed, Instant, Job, Law
 from core.practice.ledger import CallLog
@@ -42,6 +43,7 @@ class PracticeServer:
         self._answers = Answers(preset)
         self._quota = Quota(preset, self.began)
         self._chance = random.Random(preset.seed)
+        self._fates = Fates(preset)
         self._alarm: asyncio.TimerHandle | None = None
         self._alarm_at: float | None = None
         self._connections: set[Connection] = set()
@@ -88,9 +90,22 @@ class PracticeServer:
             self.log.end(number, asked.model, "rejected", 429, 0, 0, now - self.began, 0.0, asked.stream)
             connection.send(429, rejection[0], rejection[1] | self._quota.headers())
             return
-        call = Call(number, asked, connection, self._quota.headers, partial(self._log_end, number, asked, now))
+        fate = self._fates.draw()
+        on_end = partial(self._log_end, number, asked, now, fate)
+        call = Call(number, asked, outlet(fate, connection), self._quota.headers, on_end)
+        if fate is Fate.HANG:
+            later = asyncio.get_running_loop().call_later(self.preset.hang_s, self._begin, call, connection)
+            connection.on_lost = partial(self._hung_up, call, later)
+        else:
+            self._begin(call, connection)
+
+    def _begin(self, call: Call, connection: Connection) -> None:
         connection.on_lost = partial(self._abort, call)
         self._submit(call.job)
+
+    def _hung_up(self, call: Call, later: asyncio.TimerHandle) -> None:
+        later.cancel()
+        call.abort()
 
     def _rejection(self, tokens: int, now: float) -> tuple[bytes, dict[str, str]] | None:
         """Why a call is rejected, and when to come again."""
@@ -105,11 +120,13 @@ class PracticeServer:
             return error_body("Please try again.", "rate_limit_exceeded", kind="requests"), {}
         return None
 
-    def _log_end(self, number: int, asked: Asked, began: float, state: str) -> None:
+    def _log_end(self, number: int, asked: Asked, began: float, fate: Fate, state: str) -> None:
+        if state == "ok" and fate in FAILED:
+            state = "failed"
         ok, usage = state == "ok", asked.reply.usage
         read, written = (usage.input_tokens, usage.output_tokens) if ok else (0, 0)
         seconds = self.clock.monotonic() - began
-        status = 200 if ok else 499
+        status = 200 if ok else FAILED[fate] if state == "failed" else 499
         self.log.end(number, asked.model, state, status, read, written, began - self.began, seconds, asked.stream)
 
     def _submit(self, job: Job) -> None:
