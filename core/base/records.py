@@ -209,6 +209,7 @@ class NodeResult:
     """The text of one node for one part ('' for a stage that is once per item), with its evidence and flags.
 
     status: done, failed, refused, no_evidence. For a search node `text` is '' and `evidence` holds what was found.
+    transient: it failed for a reason that may pass; not kept in the store.
     """
 
     run_id: str
@@ -224,3 +225,4 @@ class NodeResult:
     cost_usd: Decimal | None = None
     input_hash: str = ""
     error: str | None = None
+    transient: bool = False

@@ -58,6 +58,7 @@ class Counters:
     retries: int = 0
     rate_limited: int = 0
     fallbacks: int = 0
+    second_pass: int = 0
 
 
 @dataclass(slots=True)

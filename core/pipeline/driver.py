@@ -175,6 +175,7 @@ class RunDriver:
             "retries": before.get("retries", 0) + counters.retries,
             "rate_limited": before.get("rate_limited", 0) + counters.rate_limited,
             "fallbacks": before.get("fallbacks", 0) + counters.fallbacks,
+            "second_pass": before.get("second_pass", 0) + counters.second_pass,
             "peak": {name: max(peak.get(name, 0), gate.peak) for name, gate in gates.items()},
             "limit": {name: gate.limit for name, gate in gates.items()},
             "rss_mb": max(before.get("rss_mb", 0.0), peak_rss_mb()),

@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 
 from core.base.allocation import Allocation
@@ -29,6 +29,7 @@ from core.pipeline.nodes import NodeRunner
 from core.pipeline.plan import Node, expand
 from core.pipeline.pool import Pools, single
 from core.pipeline.routes import Route, Unpriced
+from core.pipeline.second_pass import SecondPass
 from core.store import ItemDone
 
 ENDGAME = 1e9
@@ -79,6 +80,7 @@ class Engine:
         self._crew: asyncio.TaskGroup | None = None
         self._workers: set[asyncio.Task[None]] = set()
         self._feed: Feed | None = None
+        self._second = SecondPass()
         self._out: asyncio.Queue[ItemResult | None] = asyncio.Queue(maxsize=1024)
         self._worked_s = worked_s
         self._began = clock.monotonic()
@@ -96,6 +98,7 @@ class Engine:
             search_timeout_s=search_timeout_s,
         )
         self._runner = NodeRunner(self.context)
+        self._last_runner = NodeRunner(self.context, last_chance=True)
 
     def __repr__(self) -> str:
         gates = ", ".join(map(repr, self.gates.values()))
@@ -158,12 +161,25 @@ class Engine:
             worker.add_done_callback(self._workers.discard)
 
     async def _work(self) -> None:
-        assert self._feed is not None  # noqa: S101 - set before the crew starts
         while len(self._workers) <= self.window and self.halted is None:
-            work = await self._feed.take()
+            work = await self._next()
             if work is None:
                 return
             await self._process(work)
+
+    async def _next(self) -> Work | None:
+        """A new item, or where there is none an old one for its second pass."""
+        assert self._feed is not None  # noqa: S101 - set before the crew starts
+        fresh = await self._feed.take()
+        if fresh is not None:
+            return fresh
+        while self.halted is None and (aside := self._second.take()) is not None:
+            work, run = aside
+            if self._second.worthwhile(self._feed.taken):
+                self.context.counters.second_pass += 1
+                return replace(work, prior=run.kept(), again=True)
+            await self._finish(run.item, run.results, *run.verdict())
+        return None
 
     async def _process(self, work: Work) -> None:
         try:
@@ -171,10 +187,10 @@ class Engine:
         except UsageError as error:
             await self._finish(work.item, {}, ItemStatus.FAILED, str(error))
             return
-        await run.run(self._runner.run, self._rank)
-        if not run.stopped:
-            status, error_text = run.verdict()
-            await self._finish(run.item, run.results, status, error_text)
+        runner = self._last_runner if work.again else self._runner
+        await run.run(runner.run, self._rank)
+        if not (run.stopped or self._second.keeps(work, run)):
+            await self._finish(run.item, run.results, *run.verdict())
 
     async def _finish(
         self, item: Item, results: Mapping[str, Mapping[str, NodeResult]], status: ItemStatus, error: str | None

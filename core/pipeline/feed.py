@@ -11,23 +11,24 @@ from core.base.records import Item, NodeResult
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """An item with its place in the run and the results that an earlier session left."""
+    """An item with its place in the run and the results that an earlier session left. `again`: its second pass."""
 
     item: Item
     order: int
     prior: Sequence[NodeResult] = ()
+    again: bool = False
 
 
 Items = Iterable[Item] | AsyncIterable[Item] | AsyncIterable[Work]
 
 
 class Feed:
-    """Hands out work to many takers; `exhausted` once the last has been handed out."""
+    """Hands out work to many takers: `taken` so far, `exhausted` once the last has been handed out."""
 
     def __init__(self, items: Items) -> None:
         self.exhausted = False
+        self.taken = 0
         self._lock = asyncio.Lock()
-        self._taken = 0
         self._source: AsyncIterator[Item | Work] = aiter(items) if isinstance(items, AsyncIterable) else _walk(items)
         self._next: Item | Work | None = None
 
@@ -42,8 +43,8 @@ class Feed:
             return None if entry is None else self._work(entry)
 
     def _work(self, entry: Item | Work) -> Work:
-        self._taken += 1
-        return entry if isinstance(entry, Work) else Work(entry, self._taken)
+        self.taken += 1
+        return entry if isinstance(entry, Work) else Work(entry, self.taken)
 
 
 async def _walk(items: Iterable[Item]) -> AsyncIterator[Item]:

@@ -77,12 +77,31 @@ class ItemRun:
                 ready.append(self.plan.nodes[index])
         return ready
 
+    @property
+    def everything(self) -> list[NodeResult]:
+        """All results so far."""
+        return [result for by_part in self.results.values() for result in by_part.values()]
+
+    @property
+    def failed(self) -> bool:
+        """Whether a node was lost."""
+        return any(result.status == "failed" for result in self.everything)
+
+    @property
+    def may_recover(self) -> bool:
+        """Whether everything that was lost was lost for a reason that may pass."""
+        return all(result.transient for result in self.everything if result.status == "failed")
+
+    def kept(self) -> list[NodeResult]:
+        """What need not be done again."""
+        return [result for result in self.everything if result.status != "failed"]
+
     def verdict(self) -> tuple[ItemStatus, str | None]:
         """The item's status once its plan is walked, and the first error if it failed.
 
         Failed beats everything: some node was lost. An item without any text has no reviews, or was refused.
         """
-        everything = [r for by_part in self.results.values() for r in by_part.values()]
+        everything = self.everything
         error = next((r.error or "unknown" for r in everything if r.status == "failed"), None)
         if error is not None:
             return ItemStatus.FAILED, error

@@ -39,7 +39,7 @@ Accept = Callable[[ModelReply, Route, Decimal | None, str, tuple[str, ...]], Seq
 class Job:
     """What a node wants of a model. `render(keep)` gives the messages with that share of the evidence; `accept`
     makes results of a reply or raises MalformedError; `allocate` says which models, asked again before every try, so
-    that a change reaches the very next call."""
+    that a change reaches the very next call; on its `last_chance` an outage is the call's failure, not the run's."""
 
     item_id: str
     stage: str
@@ -51,6 +51,7 @@ class Job:
     as_json: bool
     render: Callable[[float], tuple[Message, ...]]
     accept: Accept
+    last_chance: bool = False
 
 
 class ModelCallFailed(Exception):  # noqa: N818 - internal signal, not an error of the tree
@@ -102,7 +103,7 @@ class ModelCall:
             self.context.counters.fallbacks += 1
             self.flags = (*self.flags, "fallback")
             return
-        if unreachable(error):
+        if unreachable(error) and not self.job.last_chance:
             self._halt(error)
         raise ModelCallFailed(error) from error
 
@@ -242,7 +243,8 @@ class ModelCall:
         if isinstance(error, BrokenReplyError) and seconds >= 0.99 * request.timeout:
             self.context.patience.timed_out((self.job.stage, request.model), request.timeout)
         seat.failed(error)
-        tries.excused = seat.endpoint_down and not isinstance(error, RateLimitedError)
+        passing = seat.endpoint_down and not isinstance(error, RateLimitedError)
+        tries.excused = passing and not self.job.last_chance
 
     def _failure(self, error: ModelError, attempt: Attempt, seconds: float) -> Settlement:
         return Settlement(

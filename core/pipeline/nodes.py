@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 
-from core.base.errors import BrigadeError, MalformedError, RefusedError, StoreError
+from core.base.errors import BrigadeError, MalformedError, RefusedError, SearchUnavailableError, StoreError
 from core.base.records import Item, NodeResult, Query, RunStatus
 from core.base.workload import Part
 from core.flow import StoppedError
@@ -26,10 +26,14 @@ Results = Mapping[str, Mapping[str, NodeResult]]
 
 
 class NodeRunner:
-    """Runs nodes for one run; what it returns is committed. Only StoppedError and cancellation get out."""
+    """Runs nodes for one run; what it returns is committed. Only StoppedError and cancellation get out.
 
-    def __init__(self, context: Context) -> None:
+    On a `last_chance` a call that always fails costs its item, however much it looks like an outage.
+    """
+
+    def __init__(self, context: Context, *, last_chance: bool = False) -> None:
         self.context = context
+        self._last_chance = last_chance
         self._searches = {s.id for s in context.workload.stages if s.kind == "search"}
 
     async def run(self, item: Item, node: Node, results: Results, priority: float) -> Sequence[NodeResult]:
@@ -47,7 +51,8 @@ class NodeRunner:
         except (StoppedError, asyncio.CancelledError):
             raise
         except BrigadeError as error:
-            return await self._failed(item, missing, str(error))
+            transient = isinstance(error, SearchUnavailableError)
+            return await self._failed(item, missing, str(error), transient=transient)
         except Exception as error:
             log.exception("node %s of item %s failed unexpectedly", node.stage.id, item.id)
             return await self._failed(item, missing, f"Unexpected {type(error).__name__}: {error}")
@@ -68,7 +73,7 @@ class NodeRunner:
     async def _write(self, item: Item, node: Node, results: Results, priority: float) -> Sequence[NodeResult]:
         lost = self._lost(node, results)
         if lost is not None:
-            return await self._failed(item, node, f"{lost.stage} failed: {lost.error}")
+            return await self._failed(item, node, f"{lost.stage} failed: {lost.error}", transient=lost.transient)
         empty = [p for p in node.parts if self._without_evidence(node, p, results)]
         if empty or self._nothing_to_combine(node, results):
             skipped = await self._skip(item, node, empty)
@@ -107,8 +112,8 @@ class NodeRunner:
         await self.save(skipped)
         return skipped
 
-    async def _failed(self, item: Item, node: Node, error: str) -> list[NodeResult]:
-        blank = replace(self._blank(item, node), status="failed", error=error)
+    async def _failed(self, item: Item, node: Node, error: str, *, transient: bool = False) -> list[NodeResult]:
+        blank = replace(self._blank(item, node), status="failed", error=error, transient=transient)
         results = [replace(blank, part=p.id) for p in node.parts] or [blank]
         await self.save(results)
         return results
@@ -126,7 +131,8 @@ class NodeRunner:
 
     async def _call(self, item: Item, node: Node, results: Results, priority: float) -> Sequence[NodeResult]:
         try:
-            return await ModelCall(self.context, Writing(self.context, item, node, results).job(priority)).run()
+            job = Writing(self.context, item, node, results).job(priority)
+            return await ModelCall(self.context, replace(job, last_chance=self._last_chance)).run()
         except ModelCallFailed as failed:
             if isinstance(failed.error, MalformedError) and len(node.parts) > 1:
                 return await self._split(item, node, results, priority)
@@ -139,7 +145,7 @@ class NodeRunner:
 
     async def _given_up(self, item: Item, node: Node, failed: ModelCallFailed) -> Sequence[NodeResult]:
         if not isinstance(failed.error, RefusedError):
-            return await self._failed(item, node, str(failed.error))
+            return await self._failed(item, node, str(failed.error), transient=failed.error.retryable)
         blank = replace(self._blank(item, node), status="refused", error=str(failed.error), flags=("refused",))
         results = [replace(blank, part=p.id) for p in node.parts] or [blank]
         await self.save(results)

@@ -14,6 +14,7 @@ import pytest
 from core.base.records import RunStatus
 from tests.faults.dying import DIED, Nursery
 from tests.faults.world import RUN, Store, Story, World, attempts, story
+from tests.support.fault_server import hang, response
 
 SOAK = os.environ.get("BRIGADE_SOAK") == "1"
 SERIES = (1, 2, 3, 4, 5, 8, 13, 21, 34, 55, 89)
@@ -100,6 +101,21 @@ def test_a_run_survives_its_death_at_any_durable_boundary(tmp_path: Path, nurser
             break
         died = boundary
     assert died > (60 if SOAK else 20)
+
+
+def test_a_run_survives_its_death_in_the_second_pass(tmp_path: Path, nursery: Nursery) -> None:
+    """Killed while a restaurant is tried again: it is pending, and only the call in flight is asked again."""
+    doomed = Doomed(tmp_path / "b.db", 6)
+    doomed.world.server.plan("r1/price", *[response(500, {"error": {"message": "kitchen fire"}})] * 3, hang)
+    assert doomed.live(nursery, kill_after_s=2.0)
+    with Store.open(doomed.world.path) as store:
+        view = store.runs.view(RUN)
+        assert (view.done, view.failed, view.pending) == (5, 0, 1)
+    doomed.world.store = Store.open(doomed.world.path)
+    view = doomed.world.play(resumed=True)
+    assert (view.status, view.done, view.failed) == (RunStatus.FINISHED, 6, 0)
+    assert doomed.world.states() == {"ok": 24, "failed": 3, "orphaned": 1}
+    assert len(doomed.world.server.log) == 24 + 3 + 1
 
 
 @pytest.mark.timeout(3600 if SOAK else 120)

@@ -157,12 +157,22 @@ def test_a_server_fault_is_tried_again(world: World, status: int) -> None:
     finished(world, CALLS + 1, failed=1)
 
 
-def test_a_call_is_tried_three_times(world: World) -> None:
-    """Three faults of one call: its restaurant is failed with the server's words, the others are done."""
-    world.server.plan(KEY, *[error(500, "kitchen fire")] * 3)
+def test_a_call_is_tried_three_times_in_each_of_two_passes(tmp_path: Path) -> None:
+    """A call that always fails: its restaurant is failed with the server's words, the others are done."""
+    world = World(tmp_path / "b.db", count=12)
+    world.server.plan(KEY, *[error(500, "kitchen fire")] * 20)
     world.play()
-    one_failed(world, 11 + 2, "kitchen fire")
-    assert len(world.server.asked(KEY)) == 3
+    one_failed(world, 47 + 5, "kitchen fire")
+    assert len(world.server.asked(KEY)) == 6
+
+
+def test_a_restaurant_that_ran_out_of_tries_is_done_in_the_second_pass(world: World) -> None:
+    """Three faults of one call: it is asked a fourth time at the end, and nothing that was done is asked again."""
+    world.server.plan(KEY, *[error(500, "kitchen fire")] * 3)
+    view = world.play()
+    finished(world, CALLS + 3, failed=3)
+    assert view.measures["second_pass"] == 1
+    assert max(len(world.server.asked(key)) for key in ("r1/service", "r1/food", "r1/")) == 1
 
 
 def test_an_outage_is_waited_out(tmp_path: Path) -> None:
@@ -264,11 +274,11 @@ def test_a_reset_is_tried_once_more_and_keeps_its_cost(world: World, fault: Plan
 
 
 def test_a_second_reset_of_a_call_fails_its_restaurant(world: World) -> None:
-    """What may be billed twice already is not sent a third time."""
-    world.server.plan(KEY, reset_in_body, reset_in_body)
+    """What may be billed twice already is not sent a third time in the same pass; each pass has two."""
+    world.server.plan(KEY, *[reset_in_body] * 4)
     world.play()
-    one_failed(world, 11 + 1, "")
-    assert reserved_kept(world, 2)
+    one_failed(world, 11 + 3, "")
+    assert reserved_kept(world, 4)
 
 
 @pytest.mark.parametrize("fault", [hang, drip], ids=["hang", "drip"])
@@ -329,10 +339,10 @@ def test_garbage_twice_goes_to_the_next_model(world: World) -> None:
 
 
 def test_garbage_twice_without_another_model_fails_the_restaurant(world: World) -> None:
-    """Without a fallback the restaurant is failed, and only that one."""
-    world.server.plan(KEY, *[GARBAGE["cut-off"]] * 2)
+    """Without a fallback the restaurant is failed after its second pass, and only that one."""
+    world.server.plan(KEY, *[GARBAGE["cut-off"]] * 4)
     world.play()
-    one_failed(world, 11 + 1, "not JSON")
+    one_failed(world, 11 + 3, "not JSON")
 
 
 def test_an_answer_that_was_cut_by_its_length_says_so(world: World) -> None:
