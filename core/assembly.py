@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
-from core.base.allocation import Allocation, allocation
+from core.base.allocation import Layers, max_concurrent
 from core.base.records import Query, Searcher
-from core.base.settings import Settings
 from core.base.views import RunView
-from core.base.workload import Stage, Workload
+from core.base.workload import Workload
 from core.connections import Connections
+from core.directions import Directions, Notices, Told
 from core.flow import Budget
 from core.launch import Launch
 from core.pipeline.allocations import Allocations
@@ -23,34 +23,40 @@ class Assembly:
     """A launch whose preflight is through, on connections that are open."""
 
     launch: Launch
-    settings: Settings
     connections: Connections
     searcher: Searcher | None
-    allocations: Allocations
+    directions: Directions
 
     @classmethod
-    async def of(cls, launch: Launch, settings: Settings, connections: Connections) -> Assembly:
+    async def of(cls, launch: Launch, connections: Connections, notices: Notices, told: Told) -> Assembly:
         """Try everything the run will need; what is missing is an error that says what to do."""
         searcher = await _searcher(connections, launch.workload)
-        return cls(launch, settings, connections, searcher, await _allocations(connections, launch, settings))
+        return cls(launch, connections, searcher, await _directions(connections, launch, notices, told))
+
+    @property
+    def allocations(self) -> Allocations:
+        """What the run's stages use."""
+        return self.directions.allocations
 
     def engine(self, store: Store, before: RunView) -> Engine:
         """The engine of the run; `before` is what earlier sessions left of it."""
         launch = self.launch
-        return Engine(
+        engine = Engine(
             launch.workload,
             pools=self.connections.pool,
             allocate=self.allocations,
             searcher=self.searcher,
-            search_limit=launch.search_limit,
-            llm_limit=launch.llm_limit,
+            search_limit=launch.sizings["search"],
+            llm_limit=launch.sizings["llm"],
             window=launch.window,
             recorder=store.ledger,
             budget=Budget(launch.budget, settled=before.cost_usd or Decimal(0)),
             run_id=before.id,
             worked_s=before.wall_s,
-            search_timeout_s=self.settings.search.timeout_s,
+            search_timeout_s=self.connections.settings.search.timeout_s,
         )
+        engine.cap(max_concurrent(self.directions.layers))
+        return engine
 
 
 async def _searcher(connections: Connections, workload: Workload) -> Searcher | None:
@@ -69,15 +75,13 @@ def workload_queries(workload: Workload) -> tuple[Query, ...]:
     return tuple(part.query for kind in workload.parts.values() for part in kind.values if part.query)
 
 
-async def _allocations(connections: Connections, launch: Launch, settings: Settings) -> Allocations:
+async def _directions(connections: Connections, launch: Launch, notices: Notices, told: Told) -> Directions:
     """Resolve every model stage and make its models ready; '' becomes what the server offers."""
-    names: dict[str, str] = {}
-
-    def resolve(stage: Stage) -> Allocation:
-        return allocation(launch.workload, stage, settings, launch.stage_models, model=launch.model).renamed(names)
-
+    layers = Layers(launch.workload, connections.settings, told.sound_allocation(), launch.model)
+    directions = Directions(notices, told, layers, launch.overrides, connections)
     for stage in launch.workload.stages:
         if stage.kind == "llm":
-            for model in resolve(stage).chain:
-                names[model] = await connections.prepare(model)
-    return Allocations(resolve)
+            for model in directions.allocations.wanted(stage).chain:
+                await directions.allocations.make_ready(model)
+            directions.allocations(stage)
+    return directions

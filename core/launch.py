@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
+from core.base.allocation import Override, Overrides
 from core.base.errors import ConfigError, UnknownError
 from core.base.settings import Settings
 from core.base.views import RunView
 from core.base.workload import Workload
 from core.base.workload_files import find_workload
-from core.flow import check_limit
+from core.models.room import check_room
 from core.pipeline.allocations import Allocations
+from core.pipeline.sizing import AUTO, CEILING, Sizing, Wanted, kept_sizings, sizing_again
 
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """A run to be: checked input, nothing written yet. model '' means: whatever the server offers first.
+    """A run to be: checked input, nothing written yet. model '' means: whatever the server offers first; overrides
+    are what operators gave single stages by hand, by `stage.key`; forecast: what it is expected to come to.
 
     ConfigError or UnknownError for what no run can be given.
     """
@@ -26,16 +29,28 @@ class Launch:
     workload: Workload
     items: tuple[str, ...]
     who: str
-    llm_limit: int
-    search_limit: int
+    llm_limit: Wanted
+    search_limit: Wanted
     model: str
-    stage_models: Mapping[str, str] = field(default_factory=dict)
+    overrides: Overrides = field(default_factory=dict)
     window: int = 0
     budget: Decimal | None = None
+    llm_min: int = 1
+    llm_max: int = CEILING
+    search_min: int = 1
+    search_max: int = CEILING
+    slo_p95: float | None = None
+    forecast: Mapping[str, Any] | None = None
+
+    @property
+    def sizings(self) -> dict[str, Sizing]:
+        """How many calls may be in flight, by resource."""
+        llm = Sizing("llm", self.llm_limit, self.llm_min, self.llm_max, self.slo_p95)
+        return {"search": Sizing("search", self.search_limit, self.search_min, self.search_max), "llm": llm}
 
     def __post_init__(self) -> None:
-        check_limit(self.llm_limit, "llm")
-        check_limit(self.search_limit, "search")
+        for sizing in self.sizings.values():
+            check_room(sizing.resource, sizing.most)
         if self.window < 0:
             msg = f"The window is {self.window}; it must be 0 (found from the limits) or more items."
             raise ConfigError(msg)
@@ -43,7 +58,8 @@ class Launch:
             msg = f"The budget is {self.budget}; it must be an amount in US dollars of 0 or more."
             raise ConfigError(msg)
         known = [stage.id for stage in self.workload.stages if stage.kind == "llm"]
-        for stage in self.stage_models:
+        for name in self.overrides:
+            stage = name.rpartition(".")[0]
             if stage not in known:
                 msg = f"There is no model stage {stage!r}; the stages are {', '.join(known)}."
                 raise UnknownError(msg)
@@ -53,28 +69,53 @@ class Launch:
         return {
             "item_kind": self.workload.item_kind,
             "model": self.model,
-            "stage_models": dict(self.stage_models),
+            "controls": {name: asdict(override) for name, override in self.overrides.items()},
             "stages": {s.id: asdict(allocations(s)) for s in self.workload.stages if s.kind == "llm"},
             "window": self.window,
+            "limits": kept_sizings(self.sizings),
+            "forecast": self.forecast,
             "budget_usd": None if self.budget is None else str(self.budget),
             "search": settings.search.backend,
             "connections": given_connections(settings),
         }
 
+    def changed(self, changes: Mapping[str, Any]) -> Launch:
+        """The same with other values; `stage_models` are the models of single stages."""
+        rest = dict(changes)
+        if rest.get("llm_limit", AUTO) != AUTO:
+            rest.setdefault("slo_p95", None)
+        given = models_by_hand(rest.pop("stage_models", {}), self.who)
+        return replace(self, overrides={**self.overrides, **given}, **rest)
+
+
+def models_by_hand(models: Mapping[str, str], who: str) -> Overrides:
+    """The models of single stages as what an operator gave by hand."""
+    return {f"{stage}.model": Override(model, who) for stage, model in models.items()}
+
 
 def launch_again(run: RunView, settings: Settings, who: str) -> Launch:
     """The launch of a run that is to go on, as it was kept."""
     kept = run.settings
+    controls = {name: Override(**said) for name, said in kept.get("controls", {}).items()}
     budget = kept.get("budget_usd")
+    # A limit of 0: its process ended before it began.
+    llm = sizing_again(kept.get("limits", {}), "llm", run.llm_limit or settings.llm_limit)
+    search = sizing_again(kept.get("limits", {}), "search", run.search_limit or settings.search_limit)
     return Launch(
         workload=find_workload(run.workload, settings.workloads),
         items=(),
         who=who,
-        llm_limit=run.llm_limit or settings.llm_limit,  # 0: its process ended before it began
-        search_limit=run.search_limit or settings.search_limit,
+        llm_limit=llm.limit,
+        search_limit=search.limit,
+        llm_min=llm.floor,
+        llm_max=llm.ceiling,
+        search_min=search.floor,
+        search_max=search.ceiling,
+        slo_p95=llm.slo_p95_s,
         model=str(kept.get("model", settings.model)),
-        stage_models=dict(kept.get("stage_models", {})),
+        overrides={**models_by_hand(kept.get("stage_models", {}), "an earlier session"), **controls},
         window=int(kept.get("window", 0)),
+        forecast=kept.get("forecast"),
         budget=None if budget is None else Decimal(str(budget)),
     )
 

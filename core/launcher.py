@@ -11,7 +11,7 @@ import socket
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from core.assembly import Assembly
@@ -20,6 +20,7 @@ from core.base.records import ItemStatus, RunStatus
 from core.base.settings import Settings
 from core.base.views import RunView
 from core.connections import Connections, PracticeServers
+from core.directions import Notices, Told
 from core.launch import Launch, launch_again
 from core.pipeline.control import Commands
 from core.pipeline.driver import Order, RunDriver
@@ -46,6 +47,7 @@ class Launcher:
         self._store = store
         self._runtime = runtime
         self._env = env
+        self._notices = Notices(store, settings, env)
         self._practice = PracticeServers()
         self._live: dict[str, Live] = {}
         self._door = threading.Lock()
@@ -73,12 +75,14 @@ class Launcher:
         self._runtime.call(self._check(launch))
 
     async def _check(self, launch: Launch) -> None:
-        async with self.connections() as connections:
-            await Assembly.of(launch, self._settings, connections)
+        told = await asyncio.to_thread(self._notices.read)
+        async with self.connections(told) as connections:
+            await Assembly.of(launch, connections, self._notices, told)
 
-    def connections(self) -> Connections:
-        """Connections to everything that the settings name, not open yet."""
-        return Connections(self._settings, self._env, self._practice)
+    def connections(self, told: Told | None = None) -> Connections:
+        """Connections to everything that the settings name, and what the store's say beside them; not open yet."""
+        settings = self._settings if told is None else self._notices.settings_now(told)
+        return Connections(settings, self._env, self._practice)
 
     def resume(self, run: RunView, *, who: str, retry_failed: bool, changes: Mapping[str, Any]) -> None:
         """Launch a run again that no process owns."""
@@ -88,7 +92,7 @@ class Launcher:
         if run.status is RunStatus.CANCELLED:
             msg = f"Run {run.id} was cancelled; start a new one."
             raise RunError(msg)
-        launch = replace(launch_again(run, self._settings, who), **changes)
+        launch = launch_again(run, self._settings, who).changed(changes)
         self._begin(run.id, launch, resumed=True, retry=[ItemStatus.FAILED] if retry_failed else [])
 
     def _begin(self, run_id: str, launch: Launch, *, resumed: bool, retry: Sequence[ItemStatus] = ()) -> None:
@@ -134,8 +138,9 @@ class Launcher:
         resumed: bool,
         retry: Sequence[ItemStatus],
     ) -> RunView:
-        async with self.connections() as connections:
-            assembly = await Assembly.of(launch, self._settings, connections)
+        told = await asyncio.to_thread(self._notices.read)
+        async with self.connections(told) as connections:
+            assembly = await Assembly.of(launch, connections, self._notices, told)
             await asyncio.to_thread(self._write, run_id, assembly, resumed=resumed)
             if retry:
                 await asyncio.to_thread(self._store.runs.requeue, run_id, retry)
@@ -145,6 +150,7 @@ class Launcher:
                 Order(run_id, self._owner, resumed),
                 assembly.engine(self._store, before),
                 Commands(self._store, run_id, assembly.allocations),
+                assembly.directions,
             )
             self._hand_over(run_id, driver)
             return await driver.drive(lambda: _set(ready))

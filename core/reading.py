@@ -16,6 +16,8 @@ from core.base.views import (
     GateSample,
     ItemPage,
     ItemView,
+    LaneSample,
+    LimitChangeView,
     ResultView,
     RunSnapshot,
     RunView,
@@ -110,6 +112,18 @@ class Reading:
         """What the gates did over time."""
         return self.store.reports.samples(run_id)
 
+    def limit_changes(self, run_id: str) -> list[LimitChangeView]:
+        """Every change of a limit in order, with its reason."""
+        return self.store.limit_changes.list(self._id(run_id))
+
+    def lanes(self, run_id: str) -> tuple[LaneSample, ...]:
+        """What each endpoint of a run does now, or did last."""
+        return self.store.lanes.latest(self._id(run_id))
+
+    def lane_samples(self, run_id: str, width: float | None = None) -> tuple[LaneSample, ...]:
+        """What the endpoints did over time, in stretches of `width` seconds; None: at most 600 of them each."""
+        return self.store.lanes.samples(self._id(run_id), width)
+
     def timeline(self, run_id: str, item_id: str) -> list[AttemptView]:
         """One item's requests in order."""
         return self.store.reports.timeline(run_id, item_id)
@@ -129,10 +143,6 @@ class Reading:
     def measures(self, run_id: str) -> dict[str, Any]:
         """A run's figures as one JSON object."""
         return measures(self.run(run_id), self.store.reports.measures(run_id))
-
-    def models(self) -> list[tuple[str, str]]:
-        """What the configuration offers: (model, endpoint)."""
-        return [(model, e.name) for e in self.settings.endpoints for model in (e.models or ("",))]
 
     def export(self, run_id: str, fmt: str, out: IO[bytes]) -> int:
         """Write a run's results as csv or jsonl; how many rows."""

@@ -9,11 +9,12 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from core.base.allocation import max_concurrent
+from core.base.allocation_keys import KEYS
 from core.base.errors import BrigadeError, RunError, UnknownError
 from core.base.records import Item, RunStatus
 from core.base.settings import Settings
@@ -22,28 +23,29 @@ from core.base.views import (
     RunView,
 )
 from core.base.workload import Workload
-from core.flow import check_limit
 from core.intake import ImportProgress, ImportReport, import_file
-from core.launch import Launch
+from core.launch import Launch, models_by_hand
 from core.launcher import Launcher
-from core.pipeline.control import ACTIONS, parse_limit, parse_model
-from core.reading import Reading
+from core.pipeline.control import ACTIONS, LIMITS, parse_allocation
+from core.pipeline.sizing import AUTO, STARTS, Sizing, Wanted, parse_bound, parse_wanted, sizing_again
+from core.pipeline.sizing import BOUNDS as BOUND_ACTIONS
+from core.planning import Planning, WhatIf
 from core.runtime import Runtime
 from core.samples import Samples
 from core.searching import Found, search_items
 from core.store import Store
-from core.tuning.forecast import forecast
+from core.tuning.errors import kept
 
 ENDED = (RunStatus.FINISHED, RunStatus.CANCELLED)
-FROM_SETTINGS = ("llm_limit", "search_limit", "model", "window", "budget")
+BOUNDS = ("llm_min", "llm_max", "search_min", "search_max")
+FROM_SETTINGS = ("llm_limit", "search_limit", *BOUNDS, "slo_p95", "model", "window", "budget")
 
 
-class Service(Reading):
+class Service(Planning):
     """One store, one runtime thread, and the runs that this process owns."""
 
     def __init__(self, settings: Settings, store: Store, env: Mapping[str, str]) -> None:
-        super().__init__(settings, store)
-        self._env = env
+        super().__init__(settings, store, env)
         self._runtime = Runtime()
         self._launcher = Launcher(settings, store, self._runtime, env)
         self._samples = Samples(store, settings, env)
@@ -77,23 +79,15 @@ class Service(Reading):
 
     # Runs
 
-    def forecast(
-        self,
-        workload: str,
-        items: str | Sequence[str],
-        *,
-        llm_limit: int,
-        search_limit: int,
-        model: str | None = None,
-    ) -> Forecast:
-        """What a run would do: calls, duration and cost with a range, from the history of the same workload."""
-        loaded = self.workload(workload)
-        llm_limit = self._capped(loaded, check_limit(llm_limit, "llm"))
-        check_limit(search_limit, "search")
-        ids = self._select(loaded, items)
-        sample = self.store.catalogue.item(loaded.item_kind, ids[0]) if ids else None
-        history = self.store.reports.history(loaded.id)
-        return forecast(loaded, len(ids), sample, history, llm_limit=llm_limit, search_limit=search_limit, model=model)
+    def _number(self, workload: Workload, resource: str, limit: Wanted) -> int:
+        """A limit as a number: of auto, what it found the last time, or what it starts with."""
+        if limit != AUTO:
+            return Sizing(resource, limit).begin
+        for run in self.runs(workload=workload.id):
+            kept = sizing_again(run.settings.get("limits", {}), resource, 1)
+            if kept.auto and (found := int(getattr(run, f"{resource}_limit"))):
+                return found
+        return STARTS[resource]
 
     def _select(self, workload: Workload, items: str | Sequence[str]) -> list[str]:
         if self.store.catalogue.count(workload.item_kind) == 0:
@@ -116,8 +110,11 @@ class Service(Reading):
         items: str | Sequence[str],
         *,
         who: str,
-        llm_limit: int | None = None,
-        search_limit: int | None = None,
+        llm_limit: Wanted | None = None,
+        search_limit: Wanted | None = None,
+        llm_bounds: tuple[int, int] | None = None,
+        search_bounds: tuple[int, int] | None = None,
+        slo_p95: float | None = None,
         model: str | None = None,
         stage_models: Mapping[str, str] | None = None,
         window: int | None = None,
@@ -125,47 +122,59 @@ class Service(Reading):
     ) -> str:
         """Check everything, write the run and launch it; its id comes back at once.
 
+        A limit is a number, or `auto` within (floor, ceiling) and, for model calls, within an SLO in seconds.
         UsageError, RunError, SearchError or ModelError say what is missing before anything is spent.
         """
-        return self._launcher.start(
-            self._launch(
-                workload,
-                items,
-                who,
-                llm_limit=llm_limit,
-                search_limit=search_limit,
-                model=model,
-                stage_models=stage_models,
-                window=window,
-                budget=budget,
-            )
+        launch = self._launch(
+            workload,
+            items,
+            who,
+            llm_limit=llm_limit,
+            search_limit=search_limit,
+            **_bounds("llm", llm_bounds),
+            **_bounds("search", search_bounds),
+            slo_p95=slo_p95,
+            model=model,
+            stage_models=stage_models,
+            window=window,
+            budget=budget,
         )
+        return self._launcher.start(replace(launch, forecast=kept(self._forecast_of(launch))))
+
+    def _forecast_of(self, launch: Launch) -> Forecast:
+        """What a launch is expected to come to."""
+        models = {name.rpartition(".")[0]: o.value for name, o in launch.overrides.items() if name.endswith(".model")}
+        asked = WhatIf(launch.llm_limit, launch.search_limit, launch.model, models, launch.window)
+        return self._forecast(launch.workload, launch.items, asked)
 
     def _launch(self, workload: str, items: str | Sequence[str], who: str, **wanted: Any) -> Launch:
         """A launch of what is wanted; the settings say the rest."""
         loaded = self.workload(workload)
         given = {name: value for name, value in wanted.items() if value is not None}
         chosen = {name: given.get(name, getattr(self.settings, name)) for name in FROM_SETTINGS}
-        chosen["llm_limit"] = self._capped(loaded, check_limit(chosen["llm_limit"], "llm"))
-        stage_models = dict(given.get("stage_models", {}))
-        return Launch(loaded, tuple(self._select(loaded, items)), who, stage_models=stage_models, **chosen)
+        if chosen["llm_limit"] != AUTO and "slo_p95" not in given and not self._by_hand("slo_p95"):
+            chosen["slo_p95"] = None  # said for auto, in a file
+        overrides = models_by_hand(given.get("stage_models", {}), who)
+        return Launch(loaded, tuple(self._select(loaded, items)), who, overrides=overrides, **chosen)
+
+    def _by_hand(self, setting: str) -> bool:
+        """Whether a setting was given on the command line."""
+        return self.settings.sources.get(setting, "").startswith("command line")
 
     def _capped(self, workload: Workload, llm_limit: int) -> int:
         """A limit that a workload's own most does not pass."""
-        return min(llm_limit, max_concurrent(workload, self.settings) or llm_limit)
+        return min(llm_limit, self.most_in_flight(workload) or llm_limit)
 
     def dry_run(self, workload: str, items: str | Sequence[str], *, stage_models: Mapping[str, str]) -> Forecast:
         """Check what a start would check, spend and write nothing; what the run would do."""
         launch = self._launch(workload, items, "", stage_models=stage_models)
         self._launcher.preflight(launch)
-        return self.forecast(
-            workload, launch.items, llm_limit=launch.llm_limit, search_limit=launch.search_limit, model=launch.model
-        )
+        return self._forecast_of(launch)
 
     def search(self, workload: str, items: str | Sequence[str], *, search_limit: int | None = None) -> Iterator[Found]:
         """The evidence of items without a run, in the items' order, part by part."""
         loaded = self.workload(workload)
-        limit = check_limit(self.settings.search_limit if search_limit is None else search_limit, "search")
+        limit = self._number(loaded, "search", self.settings.search_limit if search_limit is None else search_limit)
         ids = self._select(loaded, items)
         found = (self.store.catalogue.item(loaded.item_kind, item_id) for item_id in ids)
         known: Iterator[Item] = (item for item in found if item is not None)
@@ -200,11 +209,16 @@ class Service(Reading):
         if run.status in ENDED:
             msg = f"Run {run.id} is {run.status.value}; it takes no commands any more."
             raise RunError(msg)
-        if action.endswith("_limit"):
-            parse_limit(new, action.removesuffix("_limit"))
-            return str(getattr(run, action))
-        if action == "model":
-            parse_model(new)
+        if action in LIMITS:
+            resource = action.removesuffix("_limit")
+            parse_wanted(new, resource)
+            mode = run.settings.get("limits", {}).get(resource, {}).get("mode")
+            return f"auto ({getattr(run, action)})" if mode == AUTO else str(getattr(run, action))
+        if action in BOUND_ACTIONS:
+            resource, name, _ = parse_bound(action, new)
+            return str(run.settings.get("limits", {}).get(resource, {}).get(name) or "none")
+        if action in KEYS:
+            parse_allocation(action, new)
         return run.status.value
 
     def _without_owner(self, run: RunView, action: str, command: int, who: str) -> None:
@@ -255,3 +269,8 @@ class Service(Reading):
             progress=progress,
             stop=stop,
         )
+
+
+def _bounds(resource: str, bounds: tuple[int, int] | None) -> dict[str, int]:
+    """Floor and ceiling by the names that a launch has for them."""
+    return {} if bounds is None else {f"{resource}_min": bounds[0], f"{resource}_max": bounds[1]}

@@ -1,113 +1,161 @@
-"""Which models, how many tokens and which temperature a stage uses.
+"""Which models, how many tokens and which temperature a stage uses, and which layer says so.
 
-Strongest first: the run's own overrides, the environment, the workload's stage, the run's default. Variables are
-`<WORKLOAD>_<STAGE>_MODEL`, `_MAX_TOKENS`, `_TEMPERATURE` and `_MAX_CONCURRENT`, upper case, `-` as `_`.
+Strongest first: the run's controls, settings in the database, the environment, the workload's file, the run's default
+model, the settings' one. Variables are `<WORKLOAD>_<STAGE>_MODEL`, `_MAX_TOKENS`, `_TEMPERATURE`, `_FALLBACK` and
+`_MAX_CONCURRENT`, upper case, `-` as `_`; in the database they are `allocation.<workload>.<stage>.<key>`. A limit of a
+whole workload is `<WORKLOAD>_MAX_CONCURRENT` and `allocation.<workload>.max_concurrent`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from core.base.allocation_keys import KEYS, PARSERS, Stored, setting_name, variable_name
 from core.base.errors import ConfigError
-from core.base.setting_table import Parse, text, whole
 from core.base.settings import Settings
+from core.base.views import AllocationView
 from core.base.workload import Stage, Workload
+
+DATABASE = "database"
+DEFAULT = "default"
+_PLAIN = Stage("", "llm")
 
 
 @dataclass(frozen=True, slots=True)
 class Allocation:
-    """What a stage's calls use. fallback: the models to try next; source: where the model's name came from;
-    max_concurrent: this stage's calls in flight at most (None: only the common limit)."""
+    """What a stage's calls use. fallback: the models to try next; max_concurrent: this stage's calls in flight at most
+    (None: only the common limits); sources: which layer said each value."""
 
     model: str
     max_tokens: int
     temperature: float = 0.0
     fallback: tuple[str, ...] = ()
-    source: str = "workload"
     max_concurrent: int | None = None
+    sources: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def source(self) -> str:
+        """Where the model's name came from."""
+        return self.sources.get("model", "workload")
 
     @property
     def chain(self) -> tuple[str, ...]:
         """The model, then its fallbacks."""
-        return (self.model, *self.fallback)
+        return (self.model, *(model for model in self.fallback if model != self.model))
 
     def renamed(self, names: Mapping[str, str]) -> Allocation:
         """The same with models called as the servers call them; unknown names stay."""
         model, *fallback = [names.get(model, model) for model in self.chain]
         return replace(self, model=model, fallback=tuple(m for m in dict.fromkeys(fallback) if m != model))
 
+    def taking(self, key: str, value: Any, source: str) -> Allocation:
+        """The same with another value of a key."""
+        changes: dict[str, Any] = {key: value, "sources": {**self.sources, key: source}}
+        return replace(self, **changes)
 
-def allocation(
-    workload: Workload,
-    stage: Stage,
-    settings: Settings,
-    overrides: Mapping[str, str] | None = None,
-    *,
-    model: str | None = None,
-) -> Allocation:
-    """The allocation of a stage.
+    def keeping(self, other: Allocation, key: str) -> Allocation:
+        """The same with the value that another has of a key."""
+        return self.taking(key, getattr(other, key), other.sources.get(key, DEFAULT))
 
-    overrides: the run's own models by stage; model: the run's default (None: the settings' one, '' asks the server).
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    """A value, as text, that an operator gave a stage of one run, and who did."""
+
+    value: str
+    who: str
+
+
+Overrides = Mapping[str, Override]
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What one layer says of a value."""
+
+    value: Any
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Layers:
+    """Everything but a run's controls that says how a workload's stages are allocated.
+
+    database: the sound settings of the store (`allocation_keys.sound`); model: the run's default model (None: the
+    settings' one, '' asks the server).
     """
-    name, source = _model(workload, stage, settings, overrides or {}, model)
-    max_tokens = _variable(settings, workload, stage, "MAX_TOKENS", whole(1))
-    temperature = _variable(settings, workload, stage, "TEMPERATURE", _temperature)
-    return Allocation(
-        name,
-        stage.max_tokens if max_tokens is None else max_tokens,
-        stage.temperature if temperature is None else temperature,
-        tuple(m for m in dict.fromkeys(stage.fallback) if m != name),
-        source,
-        _variable(settings, workload, stage, "MAX_CONCURRENT", whole(1)),
-    )
+
+    workload: Workload
+    settings: Settings
+    database: Stored = field(default_factory=dict)
+    model: str | None = None
+
+    def given(self, stage: Stage | None, key: str) -> tuple[Given, ...]:
+        """What each layer says of a value, strongest first; there is at least one. ConfigError names a bad variable."""
+        return tuple(self._given(stage, key))
+
+    def _given(self, stage: Stage | None, key: str) -> Iterator[Given]:
+        name = setting_name(self.workload.id, stage.id if stage else "", key)
+        if name in self.database:
+            yield Given(PARSERS[key](self.database[name]), DATABASE)
+        yield from self._environment(variable_name(self.workload, stage, key), key)
+        if key == "model":
+            yield from self._models(stage)
+        else:
+            value = getattr(stage or self.workload, key, None)
+            yield Given(value, "workload" if _written(stage, key, value) else DEFAULT)
+
+    def _environment(self, name: str, key: str) -> Iterator[Given]:
+        raw = self.settings.variables.get(name)
+        if raw is None:
+            return
+        source = self.settings.sources.get(name, f"environment {name}")
+        try:
+            yield Given(PARSERS[key](raw), source)
+        except ValueError as exc:
+            msg = f"{source} = {raw!r}: {exc}."
+            raise ConfigError(msg) from exc
+
+    def _models(self, stage: Stage | None) -> Iterator[Given]:
+        if stage is not None and stage.model:
+            yield Given(stage.model, "workload")
+        if self.model is not None and self.model != self.settings.model:
+            yield Given(self.model, "run")
+        else:
+            yield Given(self.settings.model, self.settings.sources.get("model", DEFAULT))
+
+    def views(self) -> Iterator[AllocationView]:
+        """Every value of every model stage, and the workload's own limit ('' as the stage)."""
+        yield self._view(None, "max_concurrent")
+        for stage in self.workload.stages:
+            if stage.kind == "llm":
+                yield from (self._view(stage, key) for key in KEYS)
+
+    def _view(self, stage: Stage | None, key: str) -> AllocationView:
+        strongest, *weaker = self.given(stage, key)
+        beneath = tuple((given.value, given.source) for given in weaker)
+        stage_id = stage.id if stage else ""
+        return AllocationView(self.workload.id, stage_id, key, strongest.value, strongest.source, beneath)
 
 
-def max_concurrent(workload: Workload, settings: Settings) -> int | None:
-    """Model calls of a workload in flight at most: `<WORKLOAD>_MAX_CONCURRENT`, else what its file says."""
-    found = _variable(settings, workload, None, "MAX_CONCURRENT", whole(1))
-    return workload.max_concurrent if found is None else int(found)
+def allocation(layers: Layers, stage: Stage) -> Allocation:
+    """The allocation of a stage, each value from the strongest layer that says it; ConfigError names a bad variable."""
+    found = {key: layers.given(stage, key)[0] for key in KEYS}
+    values = {key: given.value for key, given in found.items()}
+    values["fallback"] = tuple(m for m in dict.fromkeys(values["fallback"]) if m != values["model"])
+    return Allocation(**values, sources={key: given.source for key, given in found.items()})
 
 
-def variable_name(workload: Workload, stage: Stage | None, what: str) -> str:
-    """The environment variable of a workload's or a stage's allocation."""
-    words = [workload.id, stage.id if stage else "", what]
-    return "_".join("".join(c if c.isalnum() else "_" for c in word).upper() for word in words if word)
+def max_concurrent(layers: Layers) -> int | None:
+    """Model calls of a run of the workload in flight at most; None where only the run's own limit holds."""
+    most: int | None = layers.given(None, "max_concurrent")[0].value
+    return most
 
 
-def _model(
-    workload: Workload, stage: Stage, settings: Settings, overrides: Mapping[str, str], model: str | None
-) -> tuple[str, str]:
-    if overrides.get(stage.id):
-        return overrides[stage.id], "control"
-    found = _variable(settings, workload, stage, "MODEL", text)
-    if found:
-        name = variable_name(workload, stage, "MODEL")
-        return str(found), settings.sources.get(name, f"environment {name}")
-    if stage.model:
-        return stage.model, "workload"
-    return (settings.model, settings.sources.get("model", "default")) if model is None else (model, "run")
-
-
-def _variable(settings: Settings, workload: Workload, stage: Stage | None, what: str, parse: Parse) -> Any:
-    name = variable_name(workload, stage, what)
-    raw = settings.variables.get(name)
-    if raw is None:
-        return None
-    try:
-        return parse(raw)
-    except ValueError as exc:
-        msg = f"{settings.sources.get(name, name)} = {raw!r}: {exc}."
-        raise ConfigError(msg) from exc
-
-
-def _temperature(value: Any) -> float:
-    try:
-        number = float(value)
-    except ValueError:
-        number = -1.0
-    if not 0 <= number <= 2:
-        msg = "must be a number from 0 to 2"
-        raise ValueError(msg)
-    return number
+def _written(stage: Stage | None, key: str, value: Any) -> bool:
+    """Whether the workload's file says it; of a stage made in code, whether it differs from the default."""
+    if stage is None:
+        return value is not None
+    return key in stage.written or value != getattr(_PLAIN, key, None)

@@ -108,7 +108,11 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class ModelRequest:
-    """One LLM call. `timeout` is the total deadline in seconds; `json` asks for a JSON object."""
+    """One LLM call; `json` asks for a JSON object.
+
+    Deadlines in seconds: `timeout` in all, `first_byte` until the answer begins (None: only the total bounds it),
+    `idle` between two pieces of it (None: the client's own).
+    """
 
     model: str
     messages: tuple[Message, ...]
@@ -118,22 +122,30 @@ class ModelRequest:
     json: bool = False
     timeout: float = 60.0
     stop: tuple[str, ...] = ()
+    first_byte: float | None = None
+    idle: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens of one call; `estimated` where the server gave none or nonsense."""
+    """Tokens of one call; `estimated` where the server gave none or nonsense.
+
+    Of the input tokens `cached_tokens` came from a cache and `stored_tokens` were put into one; of the output tokens
+    `reasoning_tokens` are thoughts that the answer does not show, paid for like the rest.
+    """
 
     input_tokens: int
     output_tokens: int
     cached_tokens: int = 0
     estimated: bool = False
+    stored_tokens: int = 0
+    reasoning_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class ModelReply:
-    """A model's answer. finish: stop, length or content_filter; ttft: seconds to the first token (streamed only);
-    quota: what the response's headers say of rate limits, names in lower case."""
+    """A model's answer. finish: stop, length or content_filter; ttft: seconds to the first token, gap: the longest
+    between two pieces (both of streamed answers only); quota: what the response's headers say of rate limits, names in lower case."""
 
     text: str
     usage: Usage
@@ -141,6 +153,7 @@ class ModelReply:
     ttft: float | None = None
     model: str | None = None
     quota: Mapping[str, str] = field(default_factory=dict)
+    gap: float | None = None
 
 
 class Model(Protocol):
@@ -171,7 +184,10 @@ class Citation:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One search or model request, as the ledger keeps it. Times: `started_at` wall seconds, durations in seconds."""
+    """One search or model request, as the ledger keeps it. Times: `started_at` wall seconds, durations in seconds.
+
+    why: which layer chose the model, or what made it a fallback.
+    """
 
     run_id: str
     item_id: str
@@ -188,6 +204,7 @@ class Attempt:
     started_at: float = 0.0
     queue_s: float = 0.0
     reserved_usd: Decimal | None = None
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,15 +10,23 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from core.base.endpoints import ENDPOINT_KINDS, EndpointConfig
-from core.base.setting_table import Parse, flag, money, one_of, text, url, variable, whole
+from core.base.setting_table import Parse, flag, function, money, one_of, text, url, variable, whole
 from core.base.toml_tables import Table, shown
 
 CLI = "cli"
 EXTRACTIVE = "extractive"
+CALLABLE = "callable"
 OPENAI_URL = "https://api.openai.com/v1"
 # The addresses of the providers themselves, by kind. Anthropic's endpoint takes Claude's models only, so it goes first.
 HOMES = {"anthropic": "https://api.anthropic.com", "openai": OPENAI_URL}
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+# A key that says nothing without another.
+_NEEDS = (
+    ("price_input", "price_output"),
+    ("price_output", "price_input"),
+    ("price_cached", "price_input"),
+    ("gpus", "gpu_hour"),
+)
 _KEYS = ("api_key", "key", "token", "secret", "password")
 
 
@@ -81,12 +89,17 @@ def _given(env: Mapping[str, str], variable: str) -> str:
 def _configured(root: Table, env: Mapping[str, str], sources: dict[str, str]) -> list[EndpointConfig]:
     found: list[EndpointConfig] = []
     for table in root.tables("endpoint"):
-        endpoint = _at_home(root, env, _endpoint(table))
+        endpoint = endpoint_of(table, env)
         if endpoint.name in (CLI, *(e.name for e in found)):
             table.fail("name", f"endpoint name {endpoint.name!r} is taken. Give each endpoint its own name.")
         sources[f"endpoint.{endpoint.name}"] = str(root.source.path)
         found.append(endpoint)
     return found
+
+
+def endpoint_of(table: Table, env: Mapping[str, str]) -> EndpointConfig:
+    """The endpoint that a table describes; the table's error names what is wrong."""
+    return _at_home(table, env, _endpoint(table))
 
 
 def _at_home(root: Table, env: Mapping[str, str], endpoint: EndpointConfig) -> EndpointConfig:
@@ -123,10 +136,12 @@ def _endpoint(table: Table) -> EndpointConfig:
         stream=_value(table, "stream", flag) is not False,
         provider=_value(table, "provider", text),
         preset=_value(table, "preset", text) or default.preset,
-        limit=_value(table, "limit", whole(1)),
+        function=_value(table, "function", function),
+        limit=_value(table, "limit", whole(1)) or (1 if kind == CALLABLE else None),
         rpm=_value(table, "rpm", whole(1)),
         tpm=_value(table, "tpm", whole(1)),
         **_prices(table),
+        gpus=_value(table, "gpus", whole(1)) or default.gpus,
     )
     table.done()
     _check(table, endpoint)
@@ -134,11 +149,13 @@ def _endpoint(table: Table) -> EndpointConfig:
 
 
 def _prices(table: Table) -> dict[str, Decimal | None]:
-    """USD per million tokens: both or none."""
-    prices = {key: _value(table, key, money) for key in ("price_input", "price_output")}
-    for key, other in (("price_input", "price_output"), ("price_output", "price_input")):
-        if prices[key] is not None and prices[other] is None:
-            table.fail(key, f"{key} without {other}. Give both prices, or none for the provider's own.")
+    """USD per million tokens, for input and output or not at all; or USD per hour of a GPU."""
+    prices = {key: _value(table, key, money) for key in ("price_input", "price_output", "price_cached", "gpu_hour")}
+    for key, other in _NEEDS:
+        if key in table and other not in table:
+            table.fail(key, f"{key} without {other}. Give both, or neither for the provider's own prices.")
+    if "gpu_hour" in table and "price_input" in table:
+        table.fail("gpu_hour", "gpu_hour beside prices of tokens. Give one of the two: what is paid for.")
     return prices
 
 
@@ -149,8 +166,12 @@ def _check(table: Table, endpoint: EndpointConfig) -> None:
         for key in ("url", "key_env"):
             if key in table:
                 table.fail(key, f"{key} is for openai and anthropic endpoints; {endpoint.kind} needs none.")
-    if endpoint.kind == "practice" and not endpoint.models:
+    if endpoint.kind in ("practice", CALLABLE) and not endpoint.models:
         table.fail("", f"endpoint {endpoint.name!r} needs models = [...].")
+    if endpoint.kind == CALLABLE and not endpoint.function:
+        table.fail("", f'endpoint {endpoint.name!r} needs function = "package.module:name".')
+    if endpoint.kind != CALLABLE and endpoint.function:
+        table.fail("function", f'function is for endpoints of kind = "callable"; this one is {endpoint.kind}.')
 
 
 def _value(table: Table, key: str, parse: Parse) -> Any:

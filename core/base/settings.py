@@ -23,14 +23,14 @@ from core.base.workload_files import WORKLOADS
 
 CONFIG = Path(__file__).parents[2] / "data" / "brigade.toml"
 DOTENV = Path(".env")
-_ALLOCATION = re.compile(r"[A-Z][A-Z0-9_]*_(?:MODEL|MAX_TOKENS|TEMPERATURE|MAX_CONCURRENT)")
+_ALLOCATION = re.compile(r"[A-Z][A-Z0-9_]*_(?:MODEL|MAX_TOKENS|TEMPERATURE|FALLBACK|MAX_CONCURRENT)")
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     """All settings of a start, frozen.
 
-    model '' means: ask the server of the run what it serves; window 0: found from the limits; sources: where each
+    A limit is a number, or `auto`: found between min and max. model '' means: ask the server of the run what it serves; window 0: found from the limits; sources: where each
     value came from, by its name; variables: the environment's allocation variables; keys_set: which of the variables
     that hold keys are there.
     """
@@ -40,8 +40,13 @@ class Settings:
     search: SearchConfig
     endpoints: tuple[EndpointConfig, ...]
     model: str
-    search_limit: int = 8
-    llm_limit: int = 16
+    search_limit: int | str = 8
+    llm_limit: int | str = 16
+    llm_min: int = 1
+    llm_max: int = 512
+    search_min: int = 1
+    search_max: int = 512
+    slo_p95: float | None = None
     window: int = 0
     budget: Decimal | None = None
     llm_url: str | None = None
@@ -215,7 +220,8 @@ def _key(variable: str | None, settings: Settings) -> str:
 
 def _endpoint(endpoint: EndpointConfig, settings: Settings) -> str:
     any_model = "any claude model" if endpoint.kind == "anthropic" else "any model"
-    words = [endpoint.kind, without_user(endpoint.url or ""), ", ".join(endpoint.models) or any_model]
+    place = without_user(endpoint.url or endpoint.function or "")
+    words = [endpoint.kind, place, ", ".join(endpoint.models) or any_model]
     if endpoint.key_env:
         words.append(f"key {_key(endpoint.key_env, settings)}")
     return "; ".join(word for word in words if word)

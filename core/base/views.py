@@ -145,7 +145,8 @@ class GateSample:
 
 @dataclass(frozen=True, slots=True)
 class AttemptView:
-    """One request, for the timeline. `t` is when it was sent, `queue_s` the wait before that."""
+    """One request, for the timeline. `t` is when it was sent, `queue_s` the wait before that, `why` which layer chose
+    its model, or what made it a fallback."""
 
     id: int
     item_id: str
@@ -165,6 +166,9 @@ class AttemptView:
     cost_usd: Decimal | None
     status: int | None
     error: str | None
+    max_tokens: int | None = None
+    temperature: float | None = None
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -406,3 +410,36 @@ class SweepEstimate:
     duration_s: tuple[float, float] | None
     basis: str
     simulated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AllocationView:
+    """One value of a stage's allocation ('' as the stage: of the workload), which layer says it, and what the weaker
+    layers beneath would say: (value, source), strongest first."""
+
+    workload: str
+    stage: str
+    key: str
+    value: str | int | float | tuple[str, ...] | None
+    source: str
+    overridden: tuple[tuple[str | int | float | tuple[str, ...] | None, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointView:
+    """An endpoint as configuration and database together say. `source` is where it stands, both where the database
+    changes what the configuration says; a removed one takes no new calls; `problem` says why what the database holds
+    is ignored."""
+
+    name: str
+    kind: str
+    url: str
+    models: tuple[str, ...]
+    limit: int | None
+    rpm: int | None
+    tpm: int | None
+    source: str
+    removed: bool = False
+    key_env: str | None = None
+    key_set: bool = False
+    problem: str = ""

@@ -53,8 +53,9 @@ class Stage:
 
     each: the part kind it runs per part of (None: once per item); after: the stages it needs; batch_size: parts per
     call (0: one for a model, all of an item's parts in one request for a search); model None: the run's model;
-    fallback: models to try next; timeout_s: total deadline of one call; attempts: tries in all; skip_empty: parts
-    without evidence cost no call.
+    fallback: models to try next; timeout_s: total deadline of one call, first_byte_s and idle_s those of a streamed
+    answer's beginning and of its pauses (None: not set); attempts: tries in all; skip_empty: parts
+    without evidence cost no call; written: the keys that the file gives, where the stage came from one.
     """
 
     id: str
@@ -70,8 +71,11 @@ class Stage:
     max_tokens: int = 256
     temperature: float = 0.0
     timeout_s: float = 60.0
+    first_byte_s: float | None = None
+    idle_s: float | None = None
     attempts: int = 3
     skip_empty: bool = True
+    written: frozenset[str] = field(default=frozenset(), compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ WORKLOADS = Path(__file__).parents[2] / "data" / "workloads"
 STAGE_KINDS = ("search", "llm")
 PART_ID = re.compile(r"[^\s\"'<>\[\]{},;\\]{1,64}")
 _STAGE_ID = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
-_LLM_KEYS = ("prompt", "model", "fallback", "max_tokens", "temperature", "skip_empty")
+_LLM_KEYS = ("prompt", "model", "fallback", "max_tokens", "temperature", "skip_empty", "first_byte_s", "idle_s")
 _MOST_PARTS = 1000
 
 
@@ -160,14 +160,23 @@ def _stage(table: Table, parts: dict[str, PartKind]) -> Stage:
         max_tokens=table.whole("max_tokens", 256),
         temperature=table.number("temperature", 0.0, least=0.0, most=2.0),
         timeout_s=table.number("timeout_s", 60.0, least=0.1, most=3600.0),
+        first_byte_s=_seconds(table, "first_byte_s"),
+        idle_s=_seconds(table, "idle_s"),
         attempts=table.whole("attempts", 3),
         skip_empty=table.flag("skip_empty", default=True),
+        written=frozenset(table.data),
     )
     table.known.append("batch_size")
     if stage.batch_size > 1 and not each:
         table.fail("batch_size", f"batch_size = {stage.batch_size}: a stage once per item has no parts. Add each = ...")
     table.done()
     return stage
+
+
+def _seconds(table: Table, key: str) -> float | None:
+    """A deadline of a streamed answer; None where the file sets none."""
+    given = table.number(key, 60.0, least=0.1, most=3600.0)
+    return given if key in table else None
 
 
 def _only_for_models(table: Table, kind: str) -> None:

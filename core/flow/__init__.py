@@ -3,13 +3,16 @@
 from core.flow.breaker import Breaker, BreakerState
 from core.flow.budget import Budget
 from core.flow.crowding import Crowding
-from core.flow.gate import Gate, StoppedError, check_limit
+from core.flow.gate import UNLIMITED, Gate, StoppedError, check_limit
 from core.flow.patience import Patience
 from core.flow.rates import Change, Rates
 from core.flow.rates_line import Reservation
 from core.flow.retry import Backoff, RetryBudget
+from core.flow.waits import IDLE_S, StagePatience, Took, Waits
 
 __all__ = [
+    "IDLE_S",
+    "UNLIMITED",
     "Backoff",
     "Breaker",
     "BreakerState",
@@ -21,6 +24,9 @@ __all__ = [
     "Rates",
     "Reservation",
     "RetryBudget",
+    "StagePatience",
     "StoppedError",
+    "Took",
+    "Waits",
     "check_limit",
 ]

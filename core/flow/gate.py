@@ -15,6 +15,8 @@ from core.base.clock import SYSTEM_CLOCK, Clock
 from core.base.errors import BrigadeError, ConfigError
 from core.base.views import GateSample
 
+UNLIMITED = 1_000_000_000  # the limit of a gate that holds nobody up
+
 
 class StoppedError(BrigadeError):
     """The gate was shut: nothing is admitted any more."""

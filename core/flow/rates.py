@@ -180,6 +180,20 @@ class Rates:
         self._line.move()
         return changes
 
+    def retune(self, rpm: float | None, tpm: float | None) -> None:
+        """Other quotas by the operator's hand, from now on (None: not limited, but by what the server says)."""
+        self._set = {"requests": _checked("rpm", rpm), "tokens": _checked("tpm", tpm)}
+        now = self._clock.monotonic()
+        for kind, limit in self._set.items():
+            bucket = self._buckets.get(kind)
+            if limit is None:
+                self._buckets.pop(kind, None)
+            elif bucket is None:
+                self._buckets[kind] = _bucket(limit, now)
+            else:
+                bucket.resize(limit / 60, max(1.0, limit / 60 * BURST_S), now)
+        self._line.move()
+
     def _limit(self, told: Told) -> Change | None:
         """Follow the server's limit; one that the operator set lower stays."""
         if told.limit is None:

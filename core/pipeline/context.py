@@ -11,7 +11,8 @@ from core.base.allocation import Allocation
 from core.base.clock import Clock
 from core.base.records import Attempt, NodeResult, RunStatus, Searcher, Settlement
 from core.base.workload import Stage, Workload
-from core.flow import Backoff, Budget, Gate, Patience, RetryBudget
+from core.flow import Backoff, Budget, Gate, RetryBudget, StagePatience
+from core.pipeline.gate_tuner import GateTuner
 from core.pipeline.pool import Pool
 from core.store import ItemDone
 
@@ -72,7 +73,8 @@ class Halt:
 @dataclass(slots=True)
 class Context:
     """The gates, clients, money and records of one run. `pool` finds the endpoints of a model name;
-    `queued` counts the model calls that wait for a seat."""
+    `queued` counts the model calls that wait for a seat; `searches` is told of every
+    search; `stage_gates` limit single model stages."""
 
     run_id: str
     workload: Workload
@@ -85,18 +87,20 @@ class Context:
     budget: Budget = field(default_factory=Budget)
     backoff: Backoff = field(default_factory=Backoff)
     retries: RetryBudget = field(default_factory=RetryBudget)
-    patience: Patience = field(default_factory=Patience)
+    patience: StagePatience = field(default_factory=StagePatience)
     counters: Counters = field(default_factory=Counters)
     search_timeout_s: float = 10.0
     halted: Halt | None = None
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     search_failures: int = 0
     queued: int = 0
+    searches: GateTuner | None = None
+    stage_gates: Mapping[str, Gate] = field(default_factory=dict)
 
     def halt(self, status: RunStatus, reason: str) -> None:
         """Admit no more; what is in flight finishes. The first reason stands."""
         if self.halted is None:
             self.halted = Halt(status, reason)
         self.stopping.set()
-        for gate in self.gates.values():
+        for gate in (*self.gates.values(), *self.stage_gates.values()):
             gate.shut()

@@ -2,60 +2,68 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine
+from dataclasses import asdict, dataclass
+from typing import Any
 
+from core.base.allocation import Override
+from core.base.allocation_keys import KEYS, PARSERS
 from core.base.errors import BrigadeError, ConfigError, UnknownError
 from core.base.records import RunStatus
 from core.base.views import ControlView
-from core.flow import check_limit
-from core.pipeline.allocations import Allocations
+from core.base.workload import Stage
+from core.models.room import check_room
+from core.pipeline.allocations import MODELS, Allocations
 from core.pipeline.engine import Engine
+from core.pipeline.sizing import AUTO, BOUNDS, kept_sizings, parse_bound, parse_wanted
 from core.store import Store
 
-ACTIONS = ("llm_limit", "search_limit", "pause", "resume", "cancel", "model")
+LIMITS = ("llm_limit", "search_limit")
+ACTIONS = (*LIMITS, *BOUNDS, "pause", "resume", "cancel", *KEYS)
+EXAMPLES = {"model": "practice-large", "max_tokens": "200", "temperature": "0.7", "fallback": "a,b"}
 
 
-def parse_limit(text: str, name: str) -> int:
-    """A limit as an operator writes it: ConfigError names the value and the way out."""
-    try:
-        return check_limit(int(text), name)
-    except ValueError:
-        msg = f"The {name} limit is {text!r}; it must be a whole number of at least 1."
-        raise ConfigError(msg) from None
-
-
-def parse_model(text: str) -> tuple[str, str]:
-    """`STAGE=NAME` as a pair."""
-    stage, separator, model = text.partition("=")
-    if not (separator and stage.strip() and model.strip()):
-        msg = f"{text!r} is not STAGE=NAME, for example aspect_summary=practice-large."
+def parse_allocation(key: str, text: str) -> tuple[str, str]:
+    """`STAGE=VALUE` as a pair; without a value the control is taken back. ConfigError names what is wrong."""
+    stage, separator, value = (word.strip() for word in text.partition("="))
+    if not (separator and stage):
+        msg = f"{text!r} is not STAGE=VALUE, for example aspect_summary={EXAMPLES.get(key, '4')}."
         raise ConfigError(msg)
-    return stage.strip(), model.strip()
+    try:
+        if value:
+            PARSERS[key](value)
+    except ValueError as exc:
+        msg = f"{key} of {stage} = {value!r}: {exc}."
+        raise ConfigError(msg) from None
+    return stage, value
 
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """What came of a command, `applied` or `refused: why`, and what is left to write to the store."""
+    """What came of a command, `applied` or `refused: why`, and what is left to write to the store.
+
+    ready: what takes time until the command holds; a BrigadeError of it refuses the command after all.
+    """
 
     outcome: str
     write: Callable[[], None] | None = None
+    ready: Coroutine[Any, Any, None] | None = None
 
 
 class Commands:
-    """Applies the commands of one run to its engine. `apply` runs on the loop and never waits for the store."""
+    """Applies the commands of one run to its engine. `apply` runs on the loop and waits for nothing."""
 
     def __init__(self, store: Store, run_id: str, allocations: Allocations) -> None:
         self._store = store
         self._run_id = run_id
         self._allocations = allocations
         self._verbs: dict[str, Callable[[Engine, ControlView], Effect]] = {
-            "llm_limit": self._resize,
-            "search_limit": self._resize,
+            **dict.fromkeys(LIMITS, self._resize),
+            **dict.fromkeys(BOUNDS, self._bound),
             "pause": self._pause,
             "resume": self._resume,
             "cancel": self._cancel,
-            "model": self._model,
+            **dict.fromkeys(KEYS, self._allocate),
         }
 
     def skip_old(self) -> int:
@@ -84,9 +92,31 @@ class Commands:
 
     def _resize(self, engine: Engine, control: ControlView) -> Effect:
         resource = control.action.removesuffix("_limit")
-        engine.resize(resource, parse_limit(control.new, resource))
+        wanted = parse_wanted(control.new, resource)
+        if wanted != AUTO:
+            check_room(resource, int(wanted))
+        engine.resize(resource, wanted, who=control.who, reason=control.reason)
+        return self._sized(engine)
+
+    def _bound(self, engine: Engine, control: ControlView) -> Effect:
+        """Another floor, ceiling or SLO for auto."""
+        resource, name, value = parse_bound(control.action, control.new)
+        if name == "ceiling" and value is not None:
+            check_room(resource, int(value))
+        engine.tuner.bound(resource, who=control.who, reason=control.reason, **{name: value})
+        return self._sized(engine)
+
+    def _sized(self, engine: Engine) -> Effect:
+        """Keep the limits in force, and what the operator wants of them for whoever resumes the run."""
         limits = engine.gates["search"].limit, engine.gates["llm"].limit
-        return Effect("applied", lambda: self._store.runs.set_limits(self._run_id, *limits))
+        wanted = kept_sizings(engine.tuner.sizings)
+
+        def write() -> None:
+            self._store.runs.set_limits(self._run_id, *limits)
+            settings = self._store.runs.view(self._run_id).settings
+            self._store.runs.set_settings(self._run_id, {**settings, "limits": wanted})
+
+        return Effect("applied", write)
 
     def _pause(self, engine: Engine, control: ControlView) -> Effect:
         engine.pause()
@@ -103,18 +133,39 @@ class Commands:
         engine.abort(RunStatus.CANCELLED, control.reason or f"Cancelled by {control.who}.")
         return Effect("applied")
 
-    def _model(self, engine: Engine, control: ControlView) -> Effect:
-        stage, model = parse_model(control.new)
-        known = [s.id for s in engine.context.workload.stages if s.kind == "llm"]
-        if stage not in known:
-            msg = f"There is no model stage {stage!r}; the stages are {', '.join(known)}."
-            raise UnknownError(msg)
-        engine.context.pool(model)
-        self._allocations.override(stage, model)
-        return Effect("applied", lambda: self._remember(stage, model))
+    def _allocate(self, engine: Engine, control: ControlView) -> Effect:
+        """Give a stage a value: at once, or as soon as a model that is new to the run has been made ready."""
+        stage_id, value = parse_allocation(control.action, control.new)
+        stage = _model_stage(engine, stage_id)
+        given = Override(value, control.who) if value else None
+        before = self._allocations.override(stage.id, control.action, given)
+        engine.reallocate()
+        ready = self._made_ready(engine, stage, control.action, given, before) if control.action in MODELS else None
+        return Effect("applied", self._remember, ready)
 
-    def _remember(self, stage: str, model: str) -> None:
-        """Keep a change of model for whoever resumes the run."""
+    async def _made_ready(
+        self, engine: Engine, stage: Stage, key: str, given: Override | None, before: Override | None
+    ) -> None:
+        """Make the stage's models ready; where that fails, and nothing newer was said, all is as it was before."""
+        try:
+            for model in self._allocations.wanted(stage).chain:
+                await self._allocations.make_ready(model)
+        except BrigadeError:
+            if self._allocations.overrides.get(f"{stage.id}.{key}") is given:
+                self._allocations.override(stage.id, key, before)
+            raise
+        engine.reallocate()
+
+    def _remember(self) -> None:
+        """Keep what was said by hand for whoever resumes the run."""
+        said = {name: asdict(override) for name, override in self._allocations.overrides.items()}
         settings = self._store.runs.view(self._run_id).settings
-        models = {**settings.get("stage_models", {}), stage: model}
-        self._store.runs.set_settings(self._run_id, {**settings, "stage_models": models})
+        self._store.runs.set_settings(self._run_id, {**settings, "controls": said})
+
+
+def _model_stage(engine: Engine, stage_id: str) -> Stage:
+    known = {stage.id: stage for stage in engine.context.workload.stages if stage.kind == "llm"}
+    if stage_id not in known:
+        msg = f"There is no model stage {stage_id!r}; the stages are {', '.join(known)}."
+        raise UnknownError(msg)
+    return known[stage_id]

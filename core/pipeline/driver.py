@@ -8,17 +8,20 @@ import logging
 import resource
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Any, Protocol
 
 from core.base.errors import BrigadeError, StoreError
 from core.base.records import RunStatus
-from core.base.views import RunView
-from core.pipeline.control import Commands
+from core.base.views import ControlView, RunView
+from core.pipeline.claims import Claims
+from core.pipeline.constraints import LOOK_S, Constraints
+from core.pipeline.control import Commands, Effect
 from core.pipeline.engine import Engine
 from core.pipeline.feed import Work
+from core.pipeline.limit_log import LimitLog
 from core.store import Lease, Store
 
 log = logging.getLogger(__name__)
@@ -38,15 +41,30 @@ class Order:
     resumed: bool = False
 
 
+class Directions(Protocol):
+    """What a run follows besides its commands: `look` reads (blocking), `follow` obeys on the loop."""
+
+    def look(self) -> Any: ...
+    def follow(self, engine: Engine, told: Any) -> None: ...
+    async def aclose(self) -> None: ...
+
+
 class RunDriver:
     """Drives one run from lease to last status. `engine` is there once `drive` is under way."""
 
-    def __init__(self, store: Store, order: Order, engine: Engine, commands: Commands) -> None:
+    def __init__(
+        self, store: Store, order: Order, engine: Engine, commands: Commands, directions: Directions | None = None
+    ) -> None:
         self.store = store
         self.order = order
         self.engine = engine
         self.commands = commands
+        self.directions = directions
+        self._in_turn = asyncio.Lock()
         self._cpu0 = time.process_time()
+        self._constraints = Constraints(engine, store.ledger.commits)
+        self._claims = Claims(store, order.run_id, order.owner, engine.tuner.llm, engine.clock)
+        self._limits = LimitLog(store, order.run_id, engine)
         self._lease: Lease | None = None
         self._obeyed = 0
         self._started_at = engine.clock.wall()
@@ -64,6 +82,7 @@ class RunDriver:
             status, reason = await self._supervised()
             await self._close(status, reason)
         finally:
+            await self._claims.release()
             await asyncio.to_thread(self.store.runs.release_lease, self._lease)
         return await asyncio.to_thread(self.store.runs.view, run_id)
 
@@ -71,17 +90,18 @@ class RunDriver:
         runs, run_id = self.store.runs, self.order.run_id
         if self.order.resumed:
             await asyncio.to_thread(runs.orphan, run_id)
+            await self._limits.recall()
         self._obeyed = await asyncio.to_thread(self.commands.skip_old)  # before anybody is told that the run is on
-        gates = self.engine.gates
-        await asyncio.to_thread(runs.set_limits, run_id, gates["search"].limit, gates["llm"].limit)
+        await self._limits.show()
         await asyncio.to_thread(runs.set_status, run_id, RunStatus.RUNNING)
         view = await asyncio.to_thread(runs.view, run_id)
-        self._started_at = view.started_at or self.engine.clock.wall()
+        self._limits.started_at = self._started_at = view.started_at or self.engine.clock.wall()
         self.engine.context.budget.settled = view.cost_usd or Decimal(0)  # with what orphans may have cost
 
     async def _supervised(self) -> tuple[RunStatus, str]:
         """Run the engine with its attendants; a crash of any of them is a status too."""
-        attendants = [asyncio.create_task(self._obey()), asyncio.create_task(self._measure())]
+        attending = (self._obey, self._measure, self._watch, self._claims.attend)
+        attendants = [asyncio.create_task(work()) for work in attending]
         for task in attendants:
             task.add_done_callback(self._left_alone)
         try:
@@ -94,13 +114,15 @@ class RunDriver:
             for task in attendants:
                 task.cancel()
             await asyncio.gather(*attendants, return_exceptions=True)
+            if self.directions is not None:
+                await self.directions.aclose()
         halted = self.engine.halted
         return (halted.status, halted.reason) if halted else (RunStatus.FINISHED, "")
 
     def _left_alone(self, attendant: asyncio.Task[None]) -> None:
         """Without one of its attendants nobody obeys commands or keeps the lease: the run drains and ends."""
         if not attendant.cancelled() and isinstance(error := attendant.exception(), Exception):
-            self.engine.stop(*self._broken(error))
+            self.engine.stop(*self._broken(_innermost(error)))
 
     def _broken(self, error: Exception) -> tuple[RunStatus, str]:
         """How a run ends whose machinery broke."""
@@ -124,13 +146,39 @@ class RunDriver:
                 yield Work(item, position, prior.get(item.id, ()))
 
     async def _obey(self) -> None:
-        """Look for commands ten times a second, so that any of them is obeyed within 250 ms."""
-        while True:
-            for control in await asyncio.to_thread(self.store.controls.pending, self.order.run_id, self._obeyed):
-                self._obeyed = control.id
-                effect = self.commands.apply(self.engine, control)
-                await asyncio.to_thread(self.commands.write, control, effect)
-            await self.engine.clock.sleep(POLL_S)
+        """Look for commands and changed settings ten times a second, so that any is obeyed within 250 ms.
+
+        A command that needs a server's answer is waited for beside the others.
+        """
+        async with asyncio.TaskGroup() as waiting:
+            while True:
+                controls, told = await asyncio.to_thread(self._look)
+                if self.directions is not None:
+                    self.directions.follow(self.engine, told)
+                for control in controls:
+                    self._obeyed = control.id
+                    effect = self.commands.apply(self.engine, control)
+                    if effect.ready is None:
+                        await self._answer(control, effect)
+                    else:
+                        waiting.create_task(self._when_ready(control, effect, effect.ready))
+                await self.engine.clock.sleep(POLL_S)
+
+    def _look(self) -> tuple[list[ControlView], Any]:
+        controls = self.store.controls.pending(self.order.run_id, self._obeyed)
+        return controls, self.directions.look() if self.directions else None
+
+    async def _when_ready(self, control: ControlView, effect: Effect, ready: Coroutine[Any, Any, None]) -> None:
+        try:
+            await ready
+        except BrigadeError as error:
+            effect = Effect(f"refused: {error}")
+        await self._answer(control, effect)
+
+    async def _answer(self, control: ControlView, effect: Effect) -> None:
+        """Write what came of a command, one after the other: some read what they change."""
+        async with self._in_turn:
+            await asyncio.to_thread(self.commands.write, control, effect)
 
     async def _measure(self) -> None:
         """Write what the gates did each second and keep the lease; losing it ends the run here."""
@@ -143,10 +191,18 @@ class RunDriver:
                 if self._lease and not await asyncio.to_thread(self.store.runs.renew_lease, self._lease):
                     self.engine.abort(RunStatus.INTERRUPTED, "Another process took the run over.")
 
+    async def _watch(self) -> None:
+        """Look ten times a second what the run waits for."""
+        while True:
+            await self.engine.clock.sleep(LOOK_S)
+            self._constraints.look()
+
     async def _sample(self) -> None:
         now = self.engine.clock.wall() - self._started_at
         samples = [gate.sample(now) for gate in self.engine.gates.values()]
         await self.store.ledger.sample(self.order.run_id, samples)
+        await self._limits.sample(now)
+        self.store.ledger.constrain(self.order.run_id, now, self._constraints.take())
 
     async def _close(self, status: RunStatus, reason: str) -> None:
         """Write how the run ended; where another process has taken it over, that is no longer ours to say."""
@@ -168,6 +224,7 @@ class RunDriver:
     def _measures(self, before: Mapping[str, Any]) -> dict[str, Any]:
         """What only this process knows, added to what earlier sessions of the run left."""
         counters, gates = self.engine.context.counters, self.engine.gates
+        commits = self.store.ledger.commits
         peak = before.get("peak", {})
         return {
             "wall_s": self.engine.elapsed(),
@@ -178,8 +235,16 @@ class RunDriver:
             "second_pass": before.get("second_pass", 0) + counters.second_pass,
             "peak": {name: max(peak.get(name, 0), gate.peak) for name, gate in gates.items()},
             "limit": {name: gate.limit for name, gate in gates.items()},
+            "commit_s": commits.seconds / max(1, commits.count),
             "rss_mb": max(before.get("rss_mb", 0.0), peak_rss_mb()),
         }
+
+
+def _innermost(error: Exception) -> Exception:
+    """What broke a group of tasks, rather than the group."""
+    while isinstance(error, ExceptionGroup):
+        error = error.exceptions[0]
+    return error
 
 
 def peak_rss_mb() -> float:

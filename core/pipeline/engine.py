@@ -21,15 +21,18 @@ from core.base.clock import SYSTEM_CLOCK, Clock
 from core.base.errors import UsageError
 from core.base.records import Item, ItemStatus, Model, NodeResult, RunStatus, Searcher
 from core.base.workload import Stage, Workload
-from core.flow import Budget, Gate, StoppedError
+from core.flow import UNLIMITED, Budget, Gate, StoppedError
 from core.pipeline.context import Context, Halt, Recorder, Unrecorded
+from core.pipeline.controller import Algorithm, knee
 from core.pipeline.feed import Feed, Items, Work
 from core.pipeline.item_run import ItemRun
 from core.pipeline.nodes import NodeRunner
 from core.pipeline.plan import Node, expand
-from core.pipeline.pool import Pools, single
+from core.pipeline.pool import Pool, Pools, single
 from core.pipeline.routes import Route, Unpriced
 from core.pipeline.second_pass import SecondPass
+from core.pipeline.sizing import Sizing, Wanted
+from core.pipeline.tuner import Tuner
 from core.store import ItemDone
 
 ENDGAME = 1e9
@@ -65,8 +68,9 @@ class Engine:
         pools: Pools | None = None,
         allocate: Callable[[Stage], Allocation] | None = None,
         searcher: Searcher | None = None,
-        search_limit: int = 8,
-        llm_limit: int = 16,
+        search_limit: Wanted | Sizing = 8,
+        llm_limit: Wanted | Sizing = 16,
+        algorithm: Algorithm = knee,
         window: int = 0,
         recorder: Recorder | None = None,
         budget: Budget | None = None,
@@ -84,19 +88,25 @@ class Engine:
         self._out: asyncio.Queue[ItemResult | None] = asyncio.Queue(maxsize=1024)
         self._worked_s = worked_s
         self._began = clock.monotonic()
-        gates = {"search": Gate("search", search_limit, clock=clock), "llm": Gate("llm", llm_limit, clock=clock)}
+        search, llm = _sizing("search", search_limit), _sizing("llm", llm_limit)
+        gates = {side.resource: Gate(side.resource, side.begin, clock=clock) for side in (search, llm)}
+        self.tuner = Tuner(gates, llm, search, clock, resized=self._hire, algorithm=algorithm)
+        self._pools = pools or single(route or _only(model), clock)
         self.context = Context(
             run_id=run_id or f"run-{secrets.token_hex(4)}",
             workload=workload,
             searcher=searcher,
-            pool=pools or single(route or _only(model), clock),
+            pool=self._pool,
             allocate=allocate or _as_the_workload_says,
             gates=gates,
             recorder=recorder or Unrecorded(),
             clock=clock,
             budget=budget or Budget(),
             search_timeout_s=search_timeout_s,
+            searches=self.tuner.search,
+            stage_gates={s.id: Gate(s.id, UNLIMITED, clock=clock) for s in workload.stages if s.kind == "llm"},
         )
+        self.reallocate()
         self._runner = NodeRunner(self.context)
         self._last_runner = NodeRunner(self.context, last_chance=True)
 
@@ -110,7 +120,7 @@ class Engine:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for gate in self.gates.values():
+        for gate in (*self.gates.values(), *self.context.stage_gates.values()):
             gate.shut()
 
     @property
@@ -137,13 +147,15 @@ class Engine:
         self._began = self.clock.monotonic()
         self._feed = Feed(items)
         crew = asyncio.create_task(self._run_crew(), name=f"{self.context.run_id} crew")
+        tuning = asyncio.create_task(self.tuner.attend(), name=f"{self.context.run_id} tuning")
         try:
             while (result := await self._out.get()) is not None:
                 yield result
             await _unwrapped(crew)
         finally:
+            tuning.cancel()
             crew.cancel()
-            await asyncio.gather(crew, return_exceptions=True)
+            await asyncio.gather(crew, tuning, return_exceptions=True)
 
     async def _run_crew(self) -> None:
         try:
@@ -216,10 +228,26 @@ class Engine:
         in_flight = self.gates["llm"].in_flight
         return self._feed is not None and self._feed.exhausted and self.context.queued <= ENDING_ROUNDS * in_flight
 
-    def resize(self, resource: str, limit: int) -> None:
-        """Change a gate's limit while running."""
-        self.gates[resource].resize(limit)
-        self._hire()
+    def resize(self, resource: str, limit: Wanted, *, who: str = "operator", reason: str = "") -> None:
+        """Change a limit while running, to a number or to `auto`; model calls stay within the workload's own most."""
+        self.tuner.set(resource, limit, who=who, reason=reason)
+
+    def cap(self, most: int | None) -> None:
+        """The workload's own most of model calls in flight; None lifts it, and the limit is what it was set to."""
+        self.tuner.llm.cap(most)
+
+    def _pool(self, model: str) -> Pool:
+        """The endpoints of a model, which are in use from now on."""
+        pool = self._pools(model)
+        self.tuner.llm.use(pool)
+        return pool
+
+    def reallocate(self) -> None:
+        """Give every model stage the places that its allocation has now."""
+        for stage_id, gate in self.context.stage_gates.items():
+            limit = self.context.allocate(self.context.workload.stage(stage_id)).max_concurrent or UNLIMITED
+            if limit != gate.limit:
+                gate.resize(limit)
 
     def pause(self) -> None:
         """Send nothing new until `resume`; what is in flight finishes."""
@@ -248,6 +276,10 @@ async def _unwrapped(crew: asyncio.Task[None]) -> None:
         await crew
     except ExceptionGroup as group:
         raise group.exceptions[0] from group
+
+
+def _sizing(resource: str, limit: Wanted | Sizing) -> Sizing:
+    return limit if isinstance(limit, Sizing) else Sizing(resource, limit)
 
 
 def _as_the_workload_says(stage: Stage) -> Allocation:

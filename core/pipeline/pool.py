@@ -7,19 +7,30 @@ least loaded healthy lane for one model. Both belong to one event loop and do no
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 from core.base.clock import SYSTEM_CLOCK, Clock
-from core.flow import Breaker, BreakerState, Gate, Rates
+from core.base.errors import RateLimitedError
+from core.flow import UNLIMITED, Breaker, BreakerState, Crowding, Gate, Rates
+from core.models.gauges import GaugeReader
+from core.pipeline.controller import Controller
+from core.pipeline.rent import Meter
 from core.pipeline.routes import Route
 
 NEAR = 0.10
 SMOOTHING = 0.2
 OUTAGE_S = 90.0
+# A longer wait than the shortest that a header in whole seconds can ask for is that of a quota.
+CROWD_S = 1.0
 
 
 class Lane:
-    """One endpoint. limit: most calls in flight there (None: only the run's own limit)."""
+    """One endpoint. limit: most calls in flight there (None: only the run's own limit), the least of what its
+    configuration allows (`most`), what was found by tuning (`tuned`) and what rejections taught (`crowding`).
+
+    address: the server's API base, by which other runs know it too ('': nothing that others could call); gauges: what
+    the server says of itself. watch is fed with every call while the lane is tuned.
+    """
 
     def __init__(
         self,
@@ -28,19 +39,37 @@ class Lane:
         limit: int | None = None,
         breaker: Breaker | None = None,
         rates: Rates | None = None,
+        address: str = "",
+        gauges: GaugeReader | None = None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self.name = name
-        self.limit = limit
+        self.most = limit
+        self.tuned: int | None = None
+        self.watch: Controller | None = None
+        self.address = address
+        self.gauges = gauges
         self.breaker = breaker or Breaker(clock, name=name)
         self.rates = rates or Rates(clock=clock, name=name)
+        self.crowding = Crowding()
+        self.meter = Meter()
         self.in_flight = 0
+        self.peak = 0
+        self.successes = 0
+        self.rejections = 0
         self.latency_s = 0.0
         self.trouble = ""
+        self._clock = clock
 
     def __repr__(self) -> str:
         of = f"/{self.limit}" if self.limit else ""
         return f"<Lane {self.name} {self.in_flight}{of}, {self.latency_s:.2f} s, {self.breaker.state}>"
+
+    @property
+    def limit(self) -> int | None:
+        """Most calls in flight now."""
+        known = [n for n in (self.most, self.tuned, self.crowding.room) if n is not None]
+        return min(known) if known else None
 
     @property
     def healthy(self) -> bool:
@@ -51,31 +80,68 @@ class Lane:
     @property
     def full(self) -> bool:
         """Whether every place of its own is taken."""
-        return self.limit is not None and self.in_flight >= self.limit
+        limit = self.limit
+        return limit is not None and self.in_flight >= limit
 
     @property
     def load(self) -> float:
         """Share of its own limit that is busy; without a limit, what its calls in flight take at its latency."""
-        if self.limit is not None:
-            return self.in_flight / self.limit
+        limit = self.limit
+        if limit is not None:
+            return self.in_flight / limit
         return (self.in_flight + 1) * (self.latency_s or 1.0)
+
+    def boarded(self) -> None:
+        """One more call is in flight."""
+        self.in_flight += 1
+        self.peak = max(self.peak, self.in_flight)
+        self.crowding.sent(self._clock.monotonic(), self.in_flight)
+
+    def turned(self, before: BreakerState, at: float) -> None:
+        """Tell the tuning where the breaker's state became another one: the lane went down, or came up again."""
+        now = self.breaker.state
+        if self.watch is None or now is before:
+            return
+        if before is BreakerState.CLOSED:
+            self.watch.down(at)
+        elif now is BreakerState.CLOSED:
+            self.watch.up(at)
 
     def answered(self, seconds: float) -> None:
         """Learn from an answer that took so long (an exponential mean)."""
+        self.successes += 1
         old = self.latency_s or seconds
         self.latency_s = old + SMOOTHING * (seconds - old)
+        self.crowding.answered(self._clock.monotonic() - seconds)
+
+    def rejected(self, error: RateLimitedError, started_at: float) -> None:
+        """Learn from a rejection: fewer calls at once where it was the crowd, else a pause and a pace for all callers.
+
+        Where the lane is tuned, the tuning follows what speaks of the crowd. A quota that is known, and one that is
+        told by a long wait, explain what does not speak of it.
+        """
+        self.rejections += 1
+        if self.watch is not None and error.busy:
+            return
+        hasty = (error.retry_after or 0.0) <= CROWD_S and not self.rates.limited
+        if error.busy or hasty:
+            now, others = self._clock.monotonic(), self.in_flight - 1
+            if self.crowding.rejected(started_at, now, others, spoken=error.busy):
+                return
+        self.rates.rejected(started_at, error.retry_after)
 
 
 class Pool:
-    """The lanes of one model, each with the route of that model there."""
+    """The lanes of one model, each with the route of that model there. `places` are what its healthy lanes hold;
+    none are needed (`counted`) where the run's gate counts just these lanes."""
 
     def __init__(self, lanes: Sequence[tuple[Lane, Route]], *, clock: Clock = SYSTEM_CLOCK) -> None:
         self.lanes = [lane for lane, _ in lanes]
-        self.routes: Mapping[str, Route] = {lane.name: route for lane, route in lanes}
+        self.routes = {lane.name: route for lane, route in lanes}
         self._clock = clock
         self._down_since: float | None = None
-        limits = [lane.limit for lane in self.lanes]
-        self.places = None if None in limits else Gate("endpoints", sum(n or 0 for n in limits), clock=clock)
+        self.counted = False
+        self.places = Gate("endpoints", _places(self.lanes), clock=clock)
 
     def __repr__(self) -> str:
         return f"<Pool {self.lanes}>"
@@ -94,10 +160,26 @@ class Pool:
         near = [lane for lane in usable if lane.load <= least * (1 + NEAR)]
         return max(near, key=lambda lane: zlib.crc32(f"{item_id}\0{lane.name}".encode()))
 
+    def takes(self, lane: Lane) -> bool:
+        """Whether a call that waited for this very lane may go there now."""
+        return lane in self.lanes and lane.healthy and not lane.full
+
+    def add(self, lane: Lane, route: Route) -> None:
+        """Take an endpoint in: it gets calls from now on."""
+        self.lanes.append(lane)
+        self.routes[lane.name] = route
+        self.resize()
+
+    def drop(self, lane: Lane) -> None:
+        """Send an endpoint no new calls; those in flight finish."""
+        self.lanes.remove(lane)
+        self.resize()
+
     def resize(self) -> None:
         """Give out as many places as healthy lanes have."""
-        if self.places is not None:
-            self.places.resize(max(1, sum(lane.limit or 0 for lane in self.lanes if lane.healthy)))
+        places = UNLIMITED if self.counted else _places(self.lanes)
+        if places != self.places.limit:
+            self.places.resize(places)
 
     @property
     def wait_s(self) -> float:
@@ -123,7 +205,16 @@ class Pool:
     @property
     def reason(self) -> str:
         """Why the lanes are down, for the operator."""
+        if not self.lanes:
+            return "Every endpoint of this model was removed: add one or restore one."
         return " ".join(f"{lane.name}: {lane.trouble} {lane.breaker.reason}" for lane in self.lanes if not lane.healthy)
+
+
+def _places(lanes: Sequence[Lane]) -> int:
+    """What healthy lanes hold together: at least one place, so that somebody finds out when they are well again."""
+    if any(lane.limit is None for lane in lanes):
+        return UNLIMITED
+    return max(1, sum(lane.limit or 0 for lane in lanes if lane.healthy))
 
 
 Pools = Callable[[str], Pool]

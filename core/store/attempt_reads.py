@@ -50,4 +50,7 @@ def _view(row: sqlite3.Row) -> AttemptView:
         cost_usd=to_usd(row["cost_nano"]),
         status=row["status"],
         error=row["error"],
+        max_tokens=row["max_tokens"],
+        temperature=row["temperature"],
+        why=row["why"],
     )

@@ -14,8 +14,8 @@ from core.store.writer import Work
 
 _INSERT = Bulk(
     """INSERT INTO attempts (id, run_id, item_id, stage, parts, input_hash, number, resource, endpoint, model, calls,
-    max_tokens, temperature, started_at, queue_s, reserved_nano) VALUES""",
-    16,
+    max_tokens, temperature, started_at, queue_s, reserved_nano, why) VALUES""",
+    17,
 )
 
 
@@ -56,4 +56,5 @@ def _row(attempt_id: int, attempt: Attempt) -> tuple[Any, ...]:
         attempt.started_at,
         attempt.queue_s,
         to_nano(attempt.reserved_usd),
+        attempt.why,
     )

@@ -179,3 +179,17 @@ def adaptive_limits(db: Database) -> None:
         PRIMARY KEY (run_id, endpoint, t)) WITHOUT ROWID""")
     db.execute("""CREATE TABLE tuners (
         address TEXT PRIMARY KEY, run_id TEXT NOT NULL, owner TEXT NOT NULL, expires_at REAL NOT NULL) WITHOUT ROWID""")
+
+
+@migration
+def reasons(db: Database) -> None:
+    """Why an attempt went to its model: the layer that chose it, or the failure that made it a fallback."""
+    db.execute("ALTER TABLE attempts ADD COLUMN why TEXT NOT NULL DEFAULT ''")
+
+
+@migration
+def constraints(db: Database) -> None:
+    """What a run waited for: seconds per resource and slice of five seconds; resource '' counts those watched."""
+    db.execute("""CREATE TABLE constraints (
+        run_id TEXT NOT NULL, slice INTEGER NOT NULL, resource TEXT NOT NULL, name TEXT NOT NULL, seconds REAL NOT NULL,
+        PRIMARY KEY (run_id, slice, resource, name)) WITHOUT ROWID""")

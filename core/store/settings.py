@@ -38,6 +38,16 @@ class SettingsTable:
 
         self._writer.run(job)
 
+    def clear(self, key: str, who: str) -> None:
+        """Take a setting back, as if it had never been set; its history says so with ''."""
+        change = (key, "", who, self._clock.wall())
+
+        def job(db: sqlite3.Connection) -> None:
+            if db.execute("DELETE FROM settings WHERE key = ?", (key,)).rowcount:
+                db.execute("INSERT INTO settings_history (key, value, who, at) VALUES (?, ?, ?, ?)", change)
+
+        self._writer.run(job)
+
     def all(self, prefix: str) -> dict[str, str]:
         """The settings whose keys begin so."""
         sql = "SELECT key, value FROM settings WHERE substr(key, 1, length(?1)) = ?1 ORDER BY key"

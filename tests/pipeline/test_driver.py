@@ -321,4 +321,4 @@ def test_a_model_change_outlives_the_session(desk: Desk) -> None:
         desk.send("model", "total_summary=other")
         await desk.until(lambda: all(c.applied_at for c in desk.store.controls.list("run")))
 
-    assert desk.play(scene).settings["stage_models"] == {"total_summary": "other"}
+    assert desk.play(scene).settings["controls"] == {"total_summary.model": {"value": "other", "who": "tester"}}
