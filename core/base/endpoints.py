@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
-ENDPOINT_KINDS = ("openai", "anthropic", "extractive", "practice")
+ENDPOINT_KINDS = ("openai", "anthropic", "callable", "extractive", "practice")
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,8 +15,10 @@ class EndpointConfig:
 
     limit is the most calls in flight there, rpm and tpm its quota of requests and tokens a minute (None: not limited);
     url is the API base, e.g. http://127.0.0.1:8000/v1; key_env the *name* of the variable that holds the key;
-    prices are USD per million tokens (None: ask genai-prices under `provider`, else unpriced; the provider of kind
-    anthropic is Anthropic); preset is the practice server's.
+    function is the import path of a callable endpoint, "package.module:name". Prices are USD per million tokens
+    (None: ask genai-prices under `provider`, else unpriced; the provider of kind anthropic is Anthropic); price_cached
+    is for input that came from a cache (None: as other input). gpu_hour is USD for an hour of one of its `gpus` GPUs,
+    instead of a price of tokens. preset is the practice server's.
     """
 
     name: str
@@ -28,6 +30,10 @@ class EndpointConfig:
     provider: str | None = None
     price_input: Decimal | None = None
     price_output: Decimal | None = None
+    price_cached: Decimal | None = None
+    gpu_hour: Decimal | None = None
+    gpus: int = 1
+    function: str | None = None
     preset: str = "single-gpu-8b"
     limit: int | None = None
     rpm: int | None = None

@@ -87,10 +87,11 @@ class ModelError(BrigadeError):
     """An LLM call failed.
 
     `status` is the HTTP status (None without one); `sent` says whether the request may have reached the
-    server, so that its cost is unknown rather than zero.
+    server, so that its cost is unknown rather than zero; `busy` that the server spoke of too many calls at once.
     """
 
     retryable = False
+    busy = False
 
     def __init__(self, message: str, *, status: int | None = None, sent: bool = True) -> None:
         super().__init__(message)
@@ -128,9 +129,16 @@ class UnreachableError(ModelError):
 
 
 class BrokenReplyError(ModelError):
-    """The connection broke or a deadline passed after the request was sent: billing unknown."""
+    """The connection broke or a deadline passed after the request was sent: billing unknown.
+
+    `late` says which deadline: total, first_byte or idle ('' for none of them).
+    """
 
     retryable = True
+
+    def __init__(self, message: str, *, late: str = "", status: int | None = None) -> None:
+        super().__init__(message, status=status)
+        self.late = late
 
 
 class MalformedError(ModelError):

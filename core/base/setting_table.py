@@ -11,6 +11,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 Parse = Callable[[Any], Any]
+_FUNCTION = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*")
+AUTO = "auto"
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
 
 
@@ -53,9 +55,6 @@ def whole(least: int) -> Parse:
     """A whole number of `least` or more, also as text."""
 
     def parse(value: Any) -> int:
-        if value == "auto":
-            msg = f'must be a whole number of {least} or more; "auto" is not available yet'
-            raise ValueError(msg)
         number = int(value) if isinstance(value, str) and re.fullmatch(r"\s*[+-]?\d{1,9}\s*", value) else value
         if isinstance(number, bool) or not isinstance(number, int) or number < least:
             msg = f"must be a whole number of {least} or more"
@@ -63,6 +62,18 @@ def whole(least: int) -> Parse:
         return number
 
     return parse
+
+
+def limit(value: Any) -> int | str:
+    """A limit: a whole number of 1 or more, or `auto`."""
+    if isinstance(value, str) and value.strip().lower() == AUTO:
+        return AUTO
+    try:
+        number: int = whole(1)(value)
+    except ValueError:
+        msg = "must be a whole number of 1 or more, or auto"
+        raise ValueError(msg) from None
+    return number
 
 
 def money(value: Any) -> Decimal:
@@ -133,6 +144,15 @@ def variable(value: Any) -> str:
     return name
 
 
+def function(value: Any) -> str:
+    """The import path of a Python function."""
+    name = text(value)
+    if not _FUNCTION.fullmatch(name):
+        msg = 'must be "package.module:name", such as "my_models.local:generate"'
+        raise ValueError(msg)
+    return name
+
+
 def embedder(value: Any) -> str:
     """The embedder's name, or its kind with a model."""
     name = text(value)
@@ -148,8 +168,13 @@ GENERAL = (
     Setting("workloads", "The folder of workload files", path, "BRIGADE_WORKLOADS"),
     Setting("model", "The model of stages that name none", text, "BRIGADE_MODEL", "--llm-model"),
     Setting("llm_url", "An OpenAI-compatible server for this start", url, "BRIGADE_LLM_URL", "--llm-url"),
-    Setting("llm_limit", "Model calls in flight at most", whole(1), "BRIGADE_LLM_LIMIT", "--llm-limit", 16),
-    Setting("search_limit", "Searches in flight at most", whole(1), "BRIGADE_SEARCH_LIMIT", "--search-limit", 8),
+    Setting("llm_limit", "Model calls in flight at most, or auto", limit, "BRIGADE_LLM_LIMIT", "--llm-limit", 16),
+    Setting("search_limit", "Searches in flight at most, or auto", limit, "BRIGADE_SEARCH_LIMIT", "--search-limit", 8),
+    Setting("llm_min", "The least that auto tries for model calls", whole(1), "BRIGADE_LLM_MIN", "--llm-min", 1),
+    Setting("llm_max", "The most that auto tries for model calls", whole(1), "BRIGADE_LLM_MAX", "--llm-max", 512),
+    Setting("search_min", "The least that auto tries for searches", whole(1), "BRIGADE_SEARCH_MIN", "--search-min", 1),
+    Setting("search_max", "The most that auto tries for searches", whole(1), "BRIGADE_SEARCH_MAX", "--search-max", 512),
+    Setting("slo_p95", "With auto, seconds that 95 % of the model calls keep to", seconds, "BRIGADE_SLO_P95", "--slo-p95"),
     Setting("window", "Items in flight at most; 0 finds it from the limits", whole(0), "BRIGADE_WINDOW", "--window", 0),
     Setting("budget", "US dollars a run may cost; none by default", money, "BRIGADE_BUDGET", "--budget"),
 )

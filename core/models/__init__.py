@@ -1,11 +1,14 @@
-"""Models: clients of OpenAI-compatible servers and of Anthropic, the embedded extractive model, and what calls cost."""
+"""Models: clients of OpenAI-compatible servers and of Anthropic, Python functions, the embedded extractive model.
+
+And what there is to know of them: what they serve, whether they answer, what calls cost."""
 
 from core.models.anthropic import AnthropicModel
+from core.models.callable import CallableModel
 from core.models.extractive import ExtractiveModel
 from core.models.http_model import HttpModel
 from core.models.openai import OpenAIModel
 from core.models.opening import open_model
-from core.models.prices import PRACTICE_PRICES, Prices
+from core.models.prices import PRACTICE_PRICES, Prices, rent
 from core.models.progress import Deadlines
 from core.models.tokens import estimate_tokens
 from core.models.transport import HttpTransport
@@ -13,6 +16,7 @@ from core.models.transport import HttpTransport
 __all__ = [
     "PRACTICE_PRICES",
     "AnthropicModel",
+    "CallableModel",
     "Deadlines",
     "ExtractiveModel",
     "HttpModel",
@@ -21,4 +25,5 @@ __all__ = [
     "Prices",
     "estimate_tokens",
     "open_model",
+    "rent",
 ]

@@ -66,7 +66,7 @@ def message_usage(usage: object, request: ModelRequest) -> Usage:
     cached, stored = (_or_zero(told.get(f"cache_{kind}_input_tokens")) for kind in ("read", "creation"))
     if fresh is None or written is None or cached is None or stored is None:
         return upper_bound(request)
-    return Usage(fresh + cached + stored, written, cached)
+    return Usage(fresh + cached + stored, written, cached, stored_tokens=stored)
 
 
 class StreamedMessage(Streamed):

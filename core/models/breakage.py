@@ -16,17 +16,19 @@ def error_of(exc: Exception, progress: Progress, origin: Origin) -> ModelError:
     if isinstance(exc, ModelError):
         return exc.with_traceback(None)
     if isinstance(exc, TimeoutError):
-        return _late(progress.step, origin)
+        return _late(progress, origin)
     return _broken(cause, origin) if progress.sent else _unconnected(cause, origin)
 
 
-def _late(step: Step, origin: Origin) -> ModelError:
+def _late(progress: Progress, origin: Origin) -> ModelError:
+    step = progress.step
     if step is Step.QUEUED:
         return UnreachableError(f"All connections to {origin} are busy: lower the limit or raise max_connections.")
     if step is Step.CONNECTING:
         return UnreachableError(f"{origin} does not accept a connection in time.")
     what = "begin to answer" if step is Step.SENT else "finish its answer"
-    return BrokenReplyError(f"{origin.host} did not {what} in time; whether the call is billed is unknown.")
+    msg = f"{origin.host} did not {what} in time; whether the call is billed is unknown."
+    return BrokenReplyError(msg, late=progress.late)
 
 
 def _broken(cause: BaseException, origin: Origin) -> ModelError:

@@ -99,9 +99,11 @@ class HttpModel(ABC):
     async def _complete(self, request: ModelRequest) -> ModelReply:
         call = self._request("POST", self._calls, _encode(self.payload(request)))
         streamed = self._streamed(request) if request.stream else None
-        answer = await self._send(call, request.timeout, streamed)
-        reply = streamed.reply() if answer.streamed and streamed else self._reply(answer.body, request)
+        answer = await self._send(call, request.timeout, streamed, request.first_byte, request.idle)
         quota = _quota(answer.headers)
+        if answer.streamed and streamed:
+            return replace(streamed.reply(), quota=quota, gap=answer.gap)
+        reply = self._reply(answer.body, request)
         return replace(reply, quota=quota) if quota else reply
 
     async def models(self) -> list[str]:
@@ -119,8 +121,16 @@ class HttpModel(ABC):
         request.headers = SilentHeaders(request.headers)
         return request
 
-    async def _send(self, request: httpx.Request, seconds: float, streamed: Streamed | None) -> Answer:
-        answer = await self.transport.send(self._origin, request, seconds, streamed.take if streamed else None)
+    async def _send(
+        self,
+        request: httpx.Request,
+        seconds: float,
+        streamed: Streamed | None,
+        first_byte: float | None = None,
+        idle: float | None = None,
+    ) -> Answer:
+        sink = streamed.take if streamed else None
+        answer = await self.transport.send(self._origin, request, seconds, sink, first_byte=first_byte, idle=idle)
         if answer.status == 200:
             return answer
         raise self._error(answer.status, answer.body, answer.headers.get)

@@ -10,6 +10,7 @@ from core.base.errors import ConfigError
 from core.base.records import Model
 from core.models.addresses import parse_url
 from core.models.anthropic import AnthropicModel
+from core.models.callable import CallableModel
 from core.models.extractive import ExtractiveModel
 from core.models.http_model import HttpModel
 from core.models.openai import OpenAIModel
@@ -45,6 +46,8 @@ def open_model(endpoint: EndpointConfig, *, transport: HttpTransport, env: Mappi
     """
     if endpoint.kind == "extractive":
         return ExtractiveModel()
+    if endpoint.kind == "callable":
+        return _function(endpoint)
     if endpoint.kind == "practice" and not endpoint.url:
         msg = f"Endpoint {endpoint.name!r} is a practice server that has not been started: it has no url yet."
         raise ConfigError(msg)
@@ -54,6 +57,14 @@ def open_model(endpoint: EndpointConfig, *, transport: HttpTransport, env: Mappi
         raise ConfigError(msg)
     url = endpoint.url or home.address(env)
     return home.client(url, transport=transport, api_key=_key(endpoint, url, home, env))
+
+
+def _function(endpoint: EndpointConfig) -> CallableModel:
+    """The function of an endpoint, which is imported on first use."""
+    if not endpoint.function:
+        msg = f'Endpoint {endpoint.name!r} needs function = "package.module:name".'
+        raise ConfigError(msg)
+    return CallableModel(endpoint.function, size=endpoint.limit or 1)
 
 
 def _key(endpoint: EndpointConfig, url: str, home: Home, env: Mapping[str, str]) -> str | None:

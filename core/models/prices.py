@@ -1,9 +1,12 @@
-"""What calls cost, in US dollars: the endpoint's own prices, else genai-prices under its provider, else unknown."""
+"""What calls cost, in US dollars: the endpoint's own prices, else genai-prices under its provider, else unknown.
+
+An endpoint paid for by the hour has no price of tokens: its calls share its `rent`.
+"""
 
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from core.base.endpoints import EndpointConfig
 from core.base.records import Usage
@@ -32,7 +35,21 @@ _TOKEN_PRICES = {
     "web_searches_kcount",
     "storage_searches_kcount",
 }
-Rates = tuple[Decimal, Decimal, Decimal]
+HOUR_S = Decimal(3600)
+
+
+class Rates(NamedTuple):
+    """USD per million tokens: read, written, read from a cache, read and put into one."""
+
+    read: Decimal
+    written: Decimal
+    cached: Decimal
+    stored: Decimal
+
+
+def rent(endpoint: EndpointConfig) -> Decimal | None:
+    """USD a second for the GPUs of an endpoint that is paid for by the hour; None for any other."""
+    return None if endpoint.gpu_hour is None else endpoint.gpu_hour * endpoint.gpus / HOUR_S
 
 
 class Prices:
@@ -48,6 +65,8 @@ class Prices:
         """What a call cost; None where a price is missing. The embedded model costs nothing."""
         if endpoint.kind == "extractive":
             return Decimal(0)
+        if endpoint.gpu_hour is not None:
+            return None
         if rates := _own_rates(endpoint, model):
             return _linear(rates, usage)
         provider = endpoint.provider or ("anthropic" if endpoint.kind == "anthropic" else None)
@@ -85,7 +104,10 @@ class Listed:
         import genai_prices  # 0.1 s, which only endpoints with a provider pay
 
         tokens = genai_prices.Usage(
-            input_tokens=usage.input_tokens, output_tokens=usage.output_tokens, cache_read_tokens=usage.cached_tokens
+            input_tokens=usage.input_tokens,
+            output_tokens=usage.output_tokens,
+            cache_read_tokens=usage.cached_tokens,
+            cache_write_tokens=usage.stored_tokens,
         )
         try:
             return genai_prices.calc_price(tokens, self._model, provider_id=self._provider)
@@ -94,7 +116,7 @@ class Listed:
 
 
 def _plain_rates(found: PriceCalculation) -> Rates | None:
-    """Rates for input, output and cached tokens; None where tiers, times of day or other units play a part."""
+    """The rates of plain tokens; None where tiers, times of day or other units play a part."""
     if isinstance(found.model.prices, list):
         return None
     told = {name: price for name, price in vars(found.model_price).items() if price is not None}
@@ -102,19 +124,22 @@ def _plain_rates(found: PriceCalculation) -> Rates | None:
         return None
     if not all(isinstance(price, Decimal) for price in told.values()):
         return None
-    return told["input_mtok"], told["output_mtok"], told.get("cache_read_mtok", told["input_mtok"])
+    read, written = told["input_mtok"], told["output_mtok"]
+    return Rates(read, written, told.get("cache_read_mtok", read), told.get("cache_write_mtok", read))
 
 
 def _linear(rates: Rates, usage: Usage) -> Decimal:
-    read, written, cached = rates
-    fresh = usage.input_tokens - usage.cached_tokens
-    return (fresh * read + usage.output_tokens * written + usage.cached_tokens * cached) / MILLION
+    fresh = usage.input_tokens - usage.cached_tokens - usage.stored_tokens
+    kept = usage.cached_tokens * rates.cached + usage.stored_tokens * rates.stored
+    return (fresh * rates.read + kept + usage.output_tokens * rates.written) / MILLION
 
 
 def _own_rates(endpoint: EndpointConfig, model: str) -> Rates | None:
     if endpoint.price_input is not None and endpoint.price_output is not None:
-        return endpoint.price_input, endpoint.price_output, endpoint.price_input
+        read = endpoint.price_input
+        cached = read if endpoint.price_cached is None else endpoint.price_cached
+        return Rates(read, endpoint.price_output, cached, read)
     if endpoint.kind == "practice" and model in PRACTICE_PRICES:
         read, written = PRACTICE_PRICES[model]
-        return read, written, read
+        return Rates(read, written, read, read)
     return None

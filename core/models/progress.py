@@ -31,10 +31,17 @@ class Step(Enum):
     ENDED = auto()
 
 
-class Progress:
-    """One call's deadlines; an async context manager that raises TimeoutError when the step it is in is over time."""
+_LATE = {Step.SENT: "first_byte", Step.READING: "idle"}
 
-    __slots__ = ("_loop", "_seconds", "_timer", "_token", "_until", "step")
+
+class Progress:
+    """One call's deadlines; an async context manager that raises TimeoutError when the step it is in is over time.
+
+    late: the deadline that is the next to pass, total, first_byte or idle; gap: the longest pause between two pieces so
+    far, in seconds.
+    """
+
+    __slots__ = ("_at", "_loop", "_seconds", "_timer", "_token", "_until", "gap", "late", "step")
 
     def __init__(self, seconds: float, deadlines: Deadlines) -> None:
         self._loop = asyncio.get_running_loop()
@@ -46,7 +53,10 @@ class Progress:
             Step.READING: deadlines.idle,
         }
         self._timer = asyncio.timeout(None)
+        self._at = 0.0
         self.step = Step.CONNECTING
+        self.late = ""
+        self.gap = 0.0
 
     @property
     def sent(self) -> bool:
@@ -55,9 +65,13 @@ class Progress:
 
     def reach(self, step: Step) -> None:
         """A step begins, or goes on: its time runs anew. An answer that is complete cannot be late."""
-        self.step = step
+        now = self._loop.time()
+        if self.step is Step.READING:
+            self.gap = max(self.gap, now - self._at)
+        self.step, self._at = step, now
         seconds = self._seconds.get(step)
-        until = self._until if seconds is None else min(self._until, self._loop.time() + seconds)
+        until = self._until if seconds is None else min(self._until, now + seconds)
+        self.late = "total" if until == self._until else _LATE.get(step, "")
         self._timer.reschedule(None if step is Step.ENDED else until)
 
     async def __aenter__(self) -> None:

@@ -121,9 +121,28 @@ def parse_usage(usage: object, request: ModelRequest) -> Usage:
     read, written = token_count(told.get("prompt_tokens")), token_count(told.get("completion_tokens"))
     if read is None or written is None:
         return upper_bound(request)
-    details = told.get("prompt_tokens_details")
-    cached = token_count(details.get("cached_tokens")) if isinstance(details, dict) else None
-    return Usage(read, written, min(cached or 0, read))
+    cached = _detail(told, "prompt_tokens_details", "cached_tokens")
+    thought = _detail(told, "completion_tokens_details", "reasoning_tokens")
+    beside = _beside(told, read, written, thought)
+    return Usage(read, written + beside, min(cached, read), reasoning_tokens=thought or beside)
+
+
+def _detail(told: dict[str, Any], details: str, name: str) -> int:
+    found = told.get(details)
+    return (token_count(found.get(name)) or 0) if isinstance(found, dict) else 0
+
+
+def _beside(told: dict[str, Any], read: int, written: int, thought: int) -> int:
+    """Reasoning tokens that the completion's do not include.
+
+    OpenAI's and most servers' do. xAI's and Google's do not, which shows in a total that is larger than the two parts:
+    by the reasoning tokens (xAI) or by what is nowhere else (Google).
+    """
+    total = token_count(told.get("total_tokens"))
+    if total is None:
+        return thought if thought > written else 0
+    missing = total - read - written
+    return missing if missing > 0 and missing == (thought or missing) else 0
 
 
 def upper_bound(request: ModelRequest) -> Usage:

@@ -26,12 +26,14 @@ Sink = Callable[[bytes], bool]
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back, the headers by lower-case names. `body` is empty where a sink took it."""
+    """What came back, the headers by lower-case names. `body` is empty where a sink took it; gap: the longest pause
+    between two of its pieces, in seconds."""
 
     status: int
     headers: dict[str, str] = field(repr=False)
     body: bytes = field(repr=False)
     streamed: bool = False
+    gap: float = 0.0
 
 
 class HttpTransport:
@@ -46,13 +48,25 @@ class HttpTransport:
     def __repr__(self) -> str:
         return f"<HttpTransport {', '.join(map(str, self._ways)) or 'idle'}>"
 
-    async def send(self, origin: Origin, request: httpx.Request, seconds: float, sink: Sink | None = None) -> Answer:
+    async def send(
+        self,
+        origin: Origin,
+        request: httpx.Request,
+        seconds: float,
+        sink: Sink | None = None,
+        *,
+        first_byte: float | None = None,
+        idle: float | None = None,
+    ) -> Answer:
         """One request and its answer, within `seconds` in all; every failure is a ModelError.
+
+        first_byte, idle: this call's own deadlines, in place of the transport's.
 
         The sink gets the pieces of an event stream and says when the answer is complete; what it raises is raised.
         """
         way = self._way(origin)
-        progress = Progress(seconds, self.deadlines)
+        own = self.deadlines
+        progress = Progress(seconds, Deadlines(own.connect, first_byte or own.first_byte, idle or own.idle))
         try:
             async with progress:
                 return await _exchange(way, request, progress, sink)
@@ -85,7 +99,6 @@ class HttpTransport:
 
 async def _exchange(way: Way, request: httpx.Request, progress: Progress, sink: Sink | None) -> Answer:
     response = await way.send(request)
-    progress.reach(Step.READING)
     try:
         return await _answer(response, progress, sink)
     finally:
@@ -102,7 +115,7 @@ async def _answer(response: httpx.Response, progress: Progress, sink: Sink | Non
     take = sink if sink and streamed else parts.append
     # The stream itself: httpx's own reading decodes and cuts anew, which costs as much as all the rest.
     await _read(aiter(cast(AsyncIterable[bytes], response.stream)), progress, take)
-    return Answer(response.status_code, headers, b"".join(parts), streamed=take is sink)
+    return Answer(response.status_code, headers, b"".join(parts), streamed=take is sink, gap=progress.gap)
 
 
 async def _read(pieces: AsyncIterator[bytes], progress: Progress, take: Callable[[bytes], bool | None]) -> None:

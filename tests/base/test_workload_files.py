@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from core.base.errors import UnknownError
+from core.base.errors import UnknownError, WorkloadError
 from core.base.workload_files import find_workload, list_workloads, load_workload
 from tests.base.writing import ASPECTS, PROMPTS, write
 
@@ -44,6 +44,19 @@ def test_everything_a_stage_may_say_is_kept(tmp_path: Path) -> None:
     assert (stage.model, stage.fallback, stage.max_tokens) == ("big", ("small", "extractive"), 99)
     assert (stage.temperature, stage.timeout_s, stage.attempts, stage.skip_empty) == (0.5, 9.0, 1, False)
     assert (stage.title, stage.title_ko, stage.prompt) == ("Total", "종합", "total")
+
+
+def test_a_stage_may_set_the_deadlines_of_a_stream(tmp_path: Path) -> None:
+    """first_byte_s and idle_s are seconds of a model stage; without them nothing is set."""
+    plain, written = (
+        load_workload(write(tmp_path, ASPECTS + more)) for more in ("", "first_byte_s = 8\nidle_s = 2.5\n")
+    )
+    assert (plain.stage("total").first_byte_s, plain.stage("total").idle_s) == (None, None)
+    assert (written.stage("total").first_byte_s, written.stage("total").idle_s) == (8.0, 2.5)
+    with pytest.raises(WorkloadError, match="idle_s = 0: must be a number from 0.1 to 3600"):
+        load_workload(write(tmp_path, ASPECTS + "idle_s = 0\n"))
+    with pytest.raises(WorkloadError, match="first_byte_s is for llm stages"):
+        load_workload(write(tmp_path, ASPECTS.replace('kind = "search"\n', 'kind = "search"\nfirst_byte_s = 8\n')))
 
 
 def test_stages_are_ordered_by_what_they_need(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from core.flow import Patience
+from core.flow.patience import FLOOR_S
 
 KEY = ("aspect_summary", "llama")
 CEILING = 60.0
@@ -33,14 +34,14 @@ def _lognormal(rng: random.Random, p999: float, sigma: float = 0.5) -> Callable[
 
 
 def test_the_ceiling_holds_until_enough_calls_are_seen() -> None:
-    """99 answers change nothing, the hundredth does; a key knows nothing of another."""
+    """99 answers change nothing, the hundredth does; another model's stage knows nothing of it."""
     patience = Patience()
     for _ in range(99):
         patience.answered(KEY, 1.0)
     assert patience.seconds(KEY, CEILING) == CEILING
     patience.answered(KEY, 1.0)
     assert patience.seconds(KEY, CEILING) == 5.0
-    assert patience.seconds(("total_summary", "llama"), CEILING) == CEILING
+    assert patience.seconds((KEY[0], "qwen"), CEILING) == CEILING
 
 
 def test_floor_and_ceiling_bound_what_was_learned() -> None:
@@ -100,6 +101,45 @@ def test_calls_cut_at_an_older_timeout_widen_it_once() -> None:
     assert patience.seconds(KEY, CEILING) == pytest.approx(2 * before)
     change = next(change for change in changes if change)
     assert "the server is slower" in change[1]
+
+
+def test_a_new_stage_borrows_from_the_slowest_of_its_model() -> None:
+    """Before its own hundredth answer a stage waits twice as long as the slowest other would, and then its own time."""
+    patience, new = Patience(), ("total_summary", "llama")
+    for _ in range(100):
+        patience.answered(KEY, 2.0)
+        patience.answered(("advice", "llama"), 4.0)
+        patience.answered(("advice", "qwen"), 50.0)
+    lent = patience.seconds(("advice", "llama"), CEILING)
+    assert lent == pytest.approx(12.0, rel=0.05)
+    assert patience.seconds(new, CEILING) == pytest.approx(2 * lent)
+    assert "of another stage; only 0 of 100 answers seen" in patience.reason(new, CEILING)
+    for _ in range(100):
+        patience.answered(new, 1.0)
+    assert patience.seconds(new, CEILING) == FLOOR_S
+
+
+def test_larger_calls_borrow_more() -> None:
+    """A stage that may write eight times as many tokens is given eight times as long, never less than its own."""
+    patience, new = Patience(), ("total_summary", "llama")
+    for _ in range(100):
+        patience.answered(KEY, 1.0, size=100)
+    small = patience.seconds(new, CEILING, size=50)
+    assert small == patience.seconds(new, CEILING, size=100) == pytest.approx(6.0, rel=0.05)
+    assert patience.seconds(new, CEILING, size=800) == pytest.approx(8 * small)
+    patience.answered(new, 10.0, size=100)
+    assert patience.seconds(new, CEILING, size=100) == pytest.approx(30.0, rel=0.05)
+
+
+def test_what_was_borrowed_wrongly_is_widened() -> None:
+    """Three calls of a new stage cut at the borrowed time double it."""
+    patience, new = Patience(), ("total_summary", "llama")
+    for _ in range(100):
+        patience.answered(KEY, 1.0)
+    before = patience.seconds(new, CEILING)
+    changes = [patience.timed_out(new, before) for _ in range(3)]
+    assert [change is not None for change in changes] == [False, False, True]
+    assert patience.seconds(new, CEILING) == pytest.approx(2 * before)
 
 
 def test_reasons_and_repr_tell_what_was_learned() -> None:

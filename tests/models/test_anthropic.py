@@ -109,7 +109,9 @@ def test_an_answer_becomes_a_reply(request_: ModelRequest) -> None:
     """Text without thoughts, usage with cached tokens among those read, finish, and the server's name of the model."""
     used = {"cache_read_input_tokens": 4, "cache_creation_input_tokens": 2}
     reply, _ = ask(request_, of(request_, answers(**used)))
-    assert replace(reply, ttft=None) == ModelReply("All good. [1]", Usage(18, 5, 4), "stop", None, "claude-x")
+    assert replace(reply, ttft=None, gap=None) == ModelReply(
+        "All good. [1]", Usage(18, 5, 4, stored_tokens=2), "stop", None, "claude-x"
+    )
     assert (reply.ttft is not None) is request_.stream
 
 

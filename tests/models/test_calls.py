@@ -50,7 +50,7 @@ def test_a_streamed_answer_becomes_the_same_reply() -> None:
     """The pieces of a stream are put together; the usage comes in an event without choices."""
     events = (chunk("All "), chunk("good. [1]"), chunk(None, "stop"), {"choices": [], "usage": USAGE})
     reply = ask(STREAMED, stream(*events)).reply
-    assert replace(reply, ttft=None) == ModelReply("All good. [1]", Usage(12, 5), "stop", None, "m-1")
+    assert replace(reply, ttft=None, gap=None) == ModelReply("All good. [1]", Usage(12, 5), "stop", None, "m-1")
     assert reply.ttft is not None
 
 

@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from typing import Any
 
 import pytest
 
@@ -22,7 +23,7 @@ from core.base.errors import (
 )
 from core.base.records import Usage
 from core.models import HttpTransport, OpenAIModel
-from tests.models.asking import PLAIN, QUICK, STREAMED, ask, failure
+from tests.models.asking import PATIENT, PLAIN, QUICK, STREAMED, ask, failure, with_model
 from tests.support import fault_server as fs
 from tests.support.clock import FakeClock
 
@@ -158,6 +159,45 @@ def test_no_first_byte_ends_in_time(request_: fs.Any) -> None:
     error = failure(request_, fs.hang, deadlines=QUICK)
     assert isinstance(error, BrokenReplyError)
     assert "begin to answer" in str(error)
+    assert error.late == "first_byte"
+
+
+def test_a_head_alone_is_no_first_byte() -> None:
+    """A server that sends its headers at once and then works is given the time until its first byte, not a pause's."""
+    head = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
+
+    async def fault(_: fs.Received, writer: asyncio.StreamWriter) -> None:
+        writer.write(head)
+        await asyncio.Event().wait()
+
+    error = failure(replace(STREAMED, first_byte=0.05, idle=0.01), fault)
+    assert isinstance(error, BrokenReplyError)
+    assert (error.late, "begin to answer" in str(error)) == ("first_byte", True)
+
+
+def test_a_call_brings_its_own_deadlines() -> None:
+    """The request's count, not the transport's, which are longer."""
+    silent = failure(replace(STREAMED, first_byte=0.05), fs.hang, deadlines=PATIENT)
+    paused, whole = (
+        failure(request, fs.stream(fs.chunk("a"), fs.chunk("b"), gap=asyncio.Event()), deadlines=PATIENT)
+        for request in (replace(STREAMED, idle=0.05), replace(STREAMED, timeout=0.05, first_byte=1.0, idle=1.0))
+    )
+    assert [error.late for error in (silent, paused, whole)] == ["first_byte", "idle", "total"]  # type: ignore[attr-defined]
+
+
+def test_a_stream_tells_its_longest_pause() -> None:
+    """Of a streamed answer only: from one piece to the next, whatever came before the first."""
+    assert ask(PLAIN, fs.good()).reply.gap is None
+    gap = asyncio.Event()
+
+    async def use(model: Any, server: Any) -> float | None:
+        call = asyncio.ensure_future(model.complete(STREAMED))
+        await asyncio.sleep(0.08)
+        gap.set()
+        return (await call).gap
+
+    pause = with_model(use, fs.stream(fs.chunk("All "), fs.chunk("good. [1]", "stop"), gap=gap))
+    assert pause > 0
 
 
 def test_a_gap_ends_a_stream_in_time() -> None:
@@ -165,6 +205,7 @@ def test_a_gap_ends_a_stream_in_time() -> None:
     error = failure(STREAMED, fs.stream(fs.chunk("a"), fs.chunk("b"), gap=asyncio.Event()), deadlines=QUICK)
     assert isinstance(error, BrokenReplyError)
     assert "finish its answer" in str(error)
+    assert error.late == "idle"
 
 
 @BOTH

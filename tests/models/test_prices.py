@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
 
 import genai_prices
 import pytest
 
 from core.base.endpoints import EndpointConfig
-from core.base.records import Usage
-from core.models import PRACTICE_PRICES, Prices
+from core.base.records import Message, ModelRequest, Usage
+from core.models import PRACTICE_PRICES, Prices, rent
+from core.models.replies import parse_usage
 
 
 def test_an_endpoints_own_prices_win() -> None:
@@ -95,3 +97,76 @@ def test_free_is_a_price() -> None:
     """An endpoint whose prices are zero costs zero, not "unpriced"."""
     endpoint = EndpointConfig("e", price_input=Decimal(0), price_output=Decimal(0))
     assert Prices().cost(endpoint, "m", Usage(5, 5)) == 0
+
+
+def test_cached_input_has_its_own_price() -> None:
+    """By hand: 2,000 read of which 1,500 cached, 100 written, at 3, 0.3 and 15 USD a million: 0.00345 USD."""
+    priced = EndpointConfig("e", price_input=Decimal(3), price_output=Decimal(15), price_cached=Decimal("0.3"))
+    usage = Usage(2_000, 100, cached_tokens=1_500)
+    assert Prices().cost(priced, "m", usage) == Decimal("0.00345")
+    same = EndpointConfig("e", price_input=Decimal(3), price_output=Decimal(15))
+    assert Prices().cost(same, "m", usage) == Decimal("0.0075")
+
+
+def test_anthropics_cache_is_read_cheaply_and_written_dearly() -> None:
+    """By hand, Claude Haiku 4.5 at 1, 5, 0.10 (read) and 1.25 (written): of 1,000 tokens 600 read, 200 written, plus
+    100 of output: 200 x 1 + 600 x 0.1 + 200 x 1.25 + 100 x 5 = 1,010 millionths."""
+    usage = Usage(1_000, 100, cached_tokens=600, stored_tokens=200)
+    assert Prices().cost(EndpointConfig("a", "anthropic"), "claude-haiku-4-5", usage) == Decimal("0.00101")
+
+
+def test_openais_cache_is_read_at_a_quarter() -> None:
+    """By hand, GPT-4.1 mini at 0.40, 1.60 and 0.10: 400 x 0.4 + 600 x 0.1 + 100 x 1.6 = 380 millionths."""
+    cost = Prices().cost(EndpointConfig("o", provider="openai"), "gpt-4.1-mini", Usage(1_000, 100, cached_tokens=600))
+    assert cost == Decimal("0.00038")
+
+
+def test_a_rented_machine_has_no_price_of_tokens() -> None:
+    """Its rent is USD a second for all its GPUs: 4 at 1.80 USD an hour are 0.002."""
+    rented = EndpointConfig("e", provider="openai", gpu_hour=Decimal("1.80"), gpus=4)
+    assert rent(rented) == Decimal("0.002")
+    assert rent(EndpointConfig("e")) is None
+    assert Prices().cost(rented, "gpt-4o-mini", Usage(10, 10)) is None
+    assert rent(EndpointConfig("e", gpu_hour=Decimal(0))) == 0
+
+
+REQUEST = ModelRequest("m", (Message("user", "hi"),))
+
+
+@pytest.mark.parametrize(
+    ("told", "usage"),
+    [
+        # OpenAI: thoughts are within the completion.
+        (
+            {"prompt_tokens": 10, "completion_tokens": 90, "total_tokens": 100, "completion_tokens_details": 64},
+            Usage(10, 90, reasoning_tokens=64),
+        ),
+        # xAI: beside it, and the total says so.
+        (
+            {"prompt_tokens": 10, "completion_tokens": 26, "total_tokens": 100, "completion_tokens_details": 64},
+            Usage(10, 90, reasoning_tokens=64),
+        ),
+        # Google: nowhere but in the total.
+        ({"prompt_tokens": 10, "completion_tokens": 26, "total_tokens": 100}, Usage(10, 90, reasoning_tokens=64)),
+        # No total: more thoughts than completion can only be beside it.
+        (
+            {"prompt_tokens": 10, "completion_tokens": 26, "completion_tokens_details": 64},
+            Usage(10, 90, 0, False, 0, 64),
+        ),
+        # A total that fits neither reading is not believed.
+        (
+            {"prompt_tokens": 10, "completion_tokens": 90, "total_tokens": 500, "completion_tokens_details": 64},
+            Usage(10, 90, reasoning_tokens=64),
+        ),
+        ({"prompt_tokens": 10, "completion_tokens": 90, "total_tokens": 90}, Usage(10, 90)),
+        ({"prompt_tokens": 10, "completion_tokens": 90, "total_tokens": 100, "cached": 4}, Usage(10, 90, 4)),
+    ],
+)
+def test_thoughts_are_paid_for_once(told: dict[str, Any], usage: Usage) -> None:
+    """Reasoning tokens are output, counted within the completion or beside it as the server does."""
+    told = dict(told)
+    if "completion_tokens_details" in told:
+        told["completion_tokens_details"] = {"reasoning_tokens": told["completion_tokens_details"]}
+    if "cached" in told:
+        told["prompt_tokens_details"] = {"cached_tokens": told.pop("cached")}
+    assert parse_usage(told, REQUEST) == usage
