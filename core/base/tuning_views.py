@@ -85,7 +85,8 @@ class Scale:
     """What so many items need: servers as fast as the measured one, each used at `llm_limit`.
 
     gpus x days is what is bought; one of the two was asked for. cost_basis: `tokens` (price per call as measured),
-    `gpu_hours` (usd_per_gpu_hour), or `none`. items_per_day is of all servers together.
+    `gpu_hours` (usd_per_gpu_hour), or `none`. items_per_day is of all servers together. Caveats are a forecast's, and
+    `whole_sets` (gpus, set): the stages need so many different servers, and only whole sets of them count.
     """
 
     items: int
@@ -217,3 +218,14 @@ class TimeSaved:
     item_s: Range
     in_flight_mean: Mapping[str, float]
     in_flight_peak: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class ConstraintSlice:
+    """A resource's share (see `Share`) in the slice of `width_s` seconds that begins `t` seconds after the start."""
+
+    t: float
+    width_s: float
+    resource: str
+    name: str
+    share: float
