@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
+from math import inf
 from typing import Any
 
 from core.base.clock import Clock
+from core.base.tuning_views import ConstraintSlice, Share, Window
 from core.base.views import (
     AttemptView,
     Bucket,
@@ -16,10 +18,21 @@ from core.base.views import (
     StageHistory,
     StageStats,
 )
-from core.store import attempt_reads, gate_reads, live, result_reads, stage_reads, totals
+from core.store import (
+    attempt_reads,
+    constraints,
+    gate_reads,
+    live,
+    result_reads,
+    saved_reads,
+    stage_reads,
+    totals,
+    window_reads,
+)
 from core.store.connection import Readers
-from core.store.history import history
+from core.store.history import history, history_of, history_runs
 from core.store.run_views import view_run
+from core.store.window_reads import Change
 
 
 class Reports:
@@ -86,6 +99,38 @@ class Reports:
     def history(self, workload: str) -> list[StageHistory]:
         """What requests of each stage and model took in the workload's last finished runs."""
         return history(self._readers, workload)
+
+    def history_runs(self, workload: str) -> tuple[str, ...]:
+        """The runs that the history of a workload rests on, newest first."""
+        return history_runs(self._readers, workload)
+
+    def history_of(self, runs: Sequence[str], until: float = inf) -> list[StageHistory]:
+        """The same figures over these runs, whatever their state, of what they sent before `until` (wall seconds)."""
+        return history_of(self._readers, runs, until)
+
+    def waited(self, run_id: str, since: float = 0.0) -> tuple[float, tuple[Share, ...]]:
+        """Seconds for which a run was watched since then (seconds since its start), and what it waited for."""
+        return constraints.shares(self._readers, self._id(run_id), since)
+
+    def constraints(self, run_id: str, width_s: float = 5.0) -> tuple[ConstraintSlice, ...]:
+        """What a run waited for over time, in slices of that width (a multiple of five seconds)."""
+        return constraints.slices(self._readers, self._id(run_id), width_s)
+
+    def changes(self, run_id: str) -> list[Change]:
+        """Every change of a limit, in order."""
+        return window_reads.changes(self._readers, self._id(run_id))
+
+    def window(self, run_id: str, resource: str, begin: float, end: float) -> Window:
+        """One resource's calls between two moments of a run (multiples of five seconds since its start)."""
+        return window_reads.window(self._readers, run_id, resource, begin, end)
+
+    def item_work(self, run_id: str) -> list[float]:
+        """Service seconds of single items, ascending; of a large run a sample."""
+        return saved_reads.item_work(self._readers, self._id(run_id))
+
+    def gate_means(self, run_id: str) -> dict[str, float]:
+        """Mean calls in flight by resource over the whole run."""
+        return saved_reads.gate_means(self._readers, self._id(run_id))
 
     def _id(self, run_id: str) -> str:
         return view_run(self._readers, run_id, self._clock.wall()).id
