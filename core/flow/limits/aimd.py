@@ -45,7 +45,7 @@ class AimdLimit:
 
     def ended(self, sample: Sample) -> LimitChange | None:
         """Grow on answers of a limit in use, cut on a cascade."""
-        if self._cascade.hit(sample, self.limit):
+        if self._cascade.hit(sample):
             self._credit = 0.0
             room = min(self.limit * self._share, self._cascade.room)
             return self._span.move(room, "The server rejected several calls as too many at once.", "cut")

@@ -6,10 +6,9 @@ from core.base.records import Outcome
 from core.flow.limits.protocol import Sample
 
 # Five rejections less a fifteenth of the answers, as for the pace of a quota: strays of three in a hundred get there
-# once in some ten thousand calls. Few seats reject few: an eighth of the limit counts too, two at the least.
+# once in some ten thousand calls.
 CASCADE = 5.0
 FORGIVEN = 1 / 15
-LEAST = 2.0
 
 
 class Cascade:
@@ -35,7 +34,7 @@ class Cascade:
         """One below the fewest calls in flight at which one of this cascade was rejected."""
         return max(1, self._lowest - 1)
 
-    def hit(self, sample: Sample, limit: int) -> bool:
+    def hit(self, sample: Sample) -> bool:
         """Take in a call; True when it makes a cascade, which the caller then answers with one cut."""
         if sample.outcome is Outcome.SUCCESS:
             self._score = max(0.0, self._score - FORGIVEN)
@@ -43,7 +42,7 @@ class Cascade:
             return False
         self._lowest = min(self._lowest, sample.in_flight) if self._score else sample.in_flight
         self._score += 1
-        return self._score >= min(CASCADE, max(LEAST, limit / 8)) and self._cut(sample.ended_at)
+        return self._score >= CASCADE and self._cut(sample.ended_at)
 
     def _cut(self, at: float) -> bool:
         self.events += 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 
@@ -29,3 +30,26 @@ class Point:
     def rate(self, tokens: float) -> float:
         """Calls a second if they were that long: measurements of different mixes are compared at one length."""
         return self.in_flight / max(1e-9, self.latency_s + self.slope * (tokens - self.tokens), self.latency_s / 4)
+
+
+def pool(one: Point, other: Point) -> Point:
+    """Two measurements of the same limit as one, weighted by their samples."""
+    count = one.samples + other.samples
+    share = other.samples / count
+
+    def mean(a: float, b: float) -> float:
+        return a + share * (b - a)
+
+    return Point(
+        limit=other.limit,
+        tokens_per_s=mean(one.tokens_per_s, other.tokens_per_s),
+        calls_per_s=mean(one.calls_per_s, other.calls_per_s),
+        latency_s=mean(one.latency_s, other.latency_s),
+        p95_s=mean(one.p95_s, other.p95_s),
+        samples=count,
+        at=other.at,
+        error=math.hypot((1 - share) * one.error, share * other.error),
+        in_flight=mean(one.in_flight, other.in_flight),
+        tokens=mean(one.tokens, other.tokens),
+        slope=mean(one.slope, other.slope),
+    )
