@@ -9,15 +9,20 @@ from dataclasses import dataclass, field
 @dataclass(frozen=True, slots=True)
 class Backoff:
     """Full jitter: a wait drawn from 0 .. min(cap, base * 2^n) seconds before retry n (AWS, "Exponential Backoff And
-    Jitter"). The waits of many callers spread instead of marching in step."""
+    Jitter"). The waits of many callers spread instead of marching in step.
+
+    Where calls take less than a second the base is half of what they take: a pause that is many calls long saves a
+    server nothing that the breaker and the retry budget do not, and is missed at the end of a run."""
 
     base_s: float = 0.5
+    least_s: float = 0.05
     cap_s: float = 20.0
     rng: random.Random = field(default_factory=random.Random)
 
-    def wait(self, retry: int) -> float:
-        """Seconds to wait before that retry (0 is the first)."""
-        return self.rng.uniform(0.0, min(self.cap_s, self.base_s * 2.0 ** min(retry, 30)))
+    def wait(self, retry: int, latency_s: float = 0.0) -> float:
+        """Seconds to wait before that retry (0 is the first); `latency_s`: what calls take there, 0 where unknown."""
+        base = min(self.base_s, max(self.least_s, latency_s / 2)) if latency_s else self.base_s
+        return self.rng.uniform(0.0, min(self.cap_s, base * 2.0 ** min(retry, 30)))
 
 
 class RetryBudget:

@@ -13,7 +13,7 @@ On top of each: `rpm` and `tpm` (token buckets that hold burst_s seconds' worth)
 beyond), `stray` (share of calls rejected for no reason), `neighbours` (mean number of other people's sequences in the
 batch, drawn anew every neighbour_s seconds; they take seats and slow the steps), and the shares of calls that fail when
 their answer would be due: `errors` (500), `resets` (in mid-body), `garbage` (cut-off JSON); `hangs` are silent for
-hang_s seconds before they begin.
+hang_s seconds before they begin. `terse`: a 429 says neither why nor for how long.
 """
 
 from __future__ import annotations
@@ -55,6 +55,7 @@ class Preset:
     garbage: float = 0.0
     hangs: float = 0.0
     hang_s: float = 20.0
+    terse: bool = False
     context: int = 32_768
     answers: str = "extractive"
     seed: int = 7

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import re
 import signal
@@ -171,4 +172,4 @@ class PracticeProcess:
 
 
 def _flags(overrides: dict[str, object]) -> list[str]:
-    return [word for name, value in overrides.items() for word in ("--set", f"{name}={value}")]
+    return [word for name, value in overrides.items() for word in ("--set", f"{name}={json.dumps(value)}")]

@@ -21,6 +21,7 @@ from core.practice.ledger import CallLog
 from core.practice.presets import Preset
 from core.practice.quota import Quota
 
+TERSE: tuple[bytes, dict[str, str]] = (b"", {})
 HEADERS = {"x-brigade-practice": "simulated", "server": "brigade-practice"}
 
 
@@ -88,11 +89,12 @@ class PracticeServer:
         usage = asked.reply.usage
         if rejection := self._rejection(usage.input_tokens + usage.output_tokens, now):
             self.log.end(number, asked.model, "rejected", 429, 0, 0, now - self.began, 0.0, asked.stream)
-            connection.send(429, rejection[0], rejection[1] | self._quota.headers())
+            connection.send(429, *(TERSE if self.preset.terse else rejection))
             return
         fate = self._fates.draw()
         on_end = partial(self._log_end, number, asked, now, fate)
-        call = Call(number, asked, outlet(fate, connection), self._quota.headers, on_end)
+        told = (lambda: TERSE[1]) if self.preset.terse else self._quota.headers
+        call = Call(number, asked, outlet(fate, connection), told, on_end)
         if fate is Fate.HANG:
             later = asyncio.get_running_loop().call_later(self.preset.hang_s, self._begin, call, connection)
             connection.on_lost = partial(self._hung_up, call, later)
@@ -113,11 +115,12 @@ class PracticeServer:
         if wait > 0:
             message = f"Rate limit reached for requests or tokens per minute. Please try again in {wait:.3f}s."
             headers = {"retry-after": f"{max(round(wait), 1)}", "retry-after-ms": f"{wait * 1000:.0f}"}
-            return error_body(message, "rate_limit_exceeded", kind="requests"), headers
+            return error_body(message, "rate_limit_exceeded", kind="requests"), headers | self._quota.headers()
         if self.preset.queue is not None and self.law.waiting >= self.preset.queue:
-            return error_body("Too many requests are waiting.", "queue_full", kind="overloaded"), {"retry-after": "1"}
+            body = error_body("Too many requests are waiting.", "queue_full", kind="overloaded")
+            return body, {"retry-after": "1"} | self._quota.headers()
         if self.preset.stray and self._chance.random() < self.preset.stray:
-            return error_body("Please try again.", "rate_limit_exceeded", kind="requests"), {}
+            return error_body("Please try again.", "rate_limit_exceeded", kind="requests"), self._quota.headers()
         return None
 
     def _log_end(self, number: int, asked: Asked, began: float, fate: Fate, state: str) -> None:

@@ -18,6 +18,15 @@ def test_waits_are_drawn_below_a_doubling_ceiling() -> None:
         assert max(waits) > 0.8 * min(8.0, 2.0**retry)
 
 
+def test_waits_are_short_where_calls_are() -> None:
+    """The base is half of what calls take, between a twentieth of a second and the base itself."""
+    backoff = Backoff(rng=random.Random(7))
+    for latency_s, base in ((0.3, 0.15), (0.001, 0.05), (4.0, 0.5), (0.0, 0.5)):
+        for retry in range(4):
+            waits = [backoff.wait(retry, latency_s) for _ in range(400)]
+            assert 0.9 * base * 2**retry < max(waits) <= base * 2**retry
+
+
 def test_the_retry_budget_is_a_floor_and_a_share() -> None:
     """After 100 calls 50 + 10 retries may be spent and not one more."""
     budget = RetryBudget()
