@@ -14,6 +14,7 @@ from core.base.records import Model, Searcher
 from core.base.settings import Settings
 from core.fleet import Fleet
 from core.models import HttpTransport, open_model
+from core.models.discovery import Discovery, WarmUp, discover, warm_up
 from core.models.room import connection_room
 from core.pipeline.pool import Pool
 from core.practice import PracticeProcess
@@ -82,6 +83,16 @@ class Connections:
     def pool(self, model: str) -> Pool:
         """The pool of a model that was made ready."""
         return self.fleet.pool(model)
+
+    async def discover(self, endpoint: EndpointConfig) -> Discovery:
+        """What an endpoint says that it serves."""
+        assert self._transport is not None  # noqa: S101 - inside the context
+        return await discover(await self._started(endpoint), self._env, self._transport)
+
+    async def warm_up(self, endpoint: EndpointConfig, model: str) -> WarmUp:
+        """One real call of a few tokens, which is paid for like any other."""
+        assert self._transport is not None  # noqa: S101 - inside the context
+        return await warm_up(await self._started(endpoint), model, self._env, self._transport)
 
     async def _started(self, endpoint: EndpointConfig) -> EndpointConfig:
         """The endpoint with its address; a practice server is started in a thread, for that takes a moment."""

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from core.assembly import Assembly
+from core.base.endpoints import EndpointConfig
 from core.base.errors import RunError
 from core.base.records import ItemStatus, RunStatus
 from core.base.settings import Settings
@@ -22,6 +23,7 @@ from core.base.views import RunView
 from core.connections import Connections, PracticeServers
 from core.directions import Notices, Told
 from core.launch import Launch, launch_again
+from core.models.discovery import Discovery, WarmUp
 from core.pipeline.control import Commands
 from core.pipeline.driver import Order, RunDriver
 from core.runtime import Runtime
@@ -83,6 +85,22 @@ class Launcher:
         """Connections to everything that the settings name, and what the store's say beside them; not open yet."""
         settings = self._settings if told is None else self._notices.settings_now(told)
         return Connections(settings, self._env, self._practice)
+
+    def discover(self, endpoint: EndpointConfig) -> Discovery:
+        """Ask an endpoint what it serves; a practice server is started for it."""
+        return self._runtime.call(self._discover(endpoint))
+
+    async def _discover(self, endpoint: EndpointConfig) -> Discovery:
+        async with self.connections() as connections:
+            return await connections.discover(endpoint)
+
+    def warm_up(self, endpoint: EndpointConfig, model: str) -> WarmUp:
+        """Send an endpoint one tiny call, which is paid for like any other and stands in no ledger."""
+        return self._runtime.call(self._warm_up(endpoint, model))
+
+    async def _warm_up(self, endpoint: EndpointConfig, model: str) -> WarmUp:
+        async with self.connections() as connections:
+            return await connections.warm_up(endpoint, model)
 
     def resume(self, run: RunView, *, who: str, retry_failed: bool, changes: Mapping[str, Any]) -> None:
         """Launch a run again that no process owns."""

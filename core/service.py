@@ -26,6 +26,7 @@ from core.base.workload import Workload
 from core.intake import ImportProgress, ImportReport, import_file
 from core.launch import Launch, models_by_hand
 from core.launcher import Launcher
+from core.models.discovery import Discovery, WarmUp
 from core.pipeline.control import ACTIONS, LIMITS, parse_allocation
 from core.pipeline.sizing import AUTO, STARTS, Sizing, Wanted, parse_bound, parse_wanted, sizing_again
 from core.pipeline.sizing import BOUNDS as BOUND_ACTIONS
@@ -38,6 +39,7 @@ from core.tuning.errors import kept
 
 ENDED = (RunStatus.FINISHED, RunStatus.CANCELLED)
 BOUNDS = ("llm_min", "llm_max", "search_min", "search_max")
+SAMPLE = 5
 FROM_SETTINGS = ("llm_limit", "search_limit", *BOUNDS, "slo_p95", "model", "window", "budget")
 
 
@@ -141,11 +143,35 @@ class Service(Planning):
         )
         return self._launcher.start(replace(launch, forecast=kept(self._forecast_of(launch))))
 
+    def sample_forecast(
+        self,
+        workload: str,
+        items: str | Sequence[str],
+        *,
+        who: str,
+        n: int = SAMPLE,
+        budget: Decimal | None = None,
+        timeout_s: float | None = None,
+        **wanted: Any,
+    ) -> Forecast:
+        """What a run over the items would do, from a real run over a few of them, spread by their reviews.
+
+        It costs what it costs, at most `budget`. wanted: as for `start`. RunError where none of them got done in time.
+        """
+        launch = self._launch(workload, items, who, **wanted)
+        some = self._spread(launch.workload, launch.items, n)
+        run_id = self.start(workload, some, who=who, budget=budget, **wanted)
+        ended = self.wait(run_id, timeout_s)
+        if ended.pending:
+            self.stop(run_id, "The time for a sample was up.", at_once=True)
+        if not ended.done:
+            msg = f"The sample run {run_id} got none of its {len(some)} items done ({ended.status.value}). {ended.reason}"
+            raise RunError(msg)
+        return self._sampled(ended, self._forecast(launch.workload, launch.items, _what(launch), (run_id,)))
+
     def _forecast_of(self, launch: Launch) -> Forecast:
         """What a launch is expected to come to."""
-        models = {name.rpartition(".")[0]: o.value for name, o in launch.overrides.items() if name.endswith(".model")}
-        asked = WhatIf(launch.llm_limit, launch.search_limit, launch.model, models, launch.window)
-        return self._forecast(launch.workload, launch.items, asked)
+        return self._forecast(launch.workload, launch.items, _what(launch))
 
     def _launch(self, workload: str, items: str | Sequence[str], who: str, **wanted: Any) -> Launch:
         """A launch of what is wanted; the settings say the rest."""
@@ -249,6 +275,16 @@ class Service(Planning):
         """Let a run of this process admit no more and drain, or cancel what is in flight; it becomes `interrupted`."""
         self._launcher.stop(self._id(run_id), reason, at_once=at_once)
 
+    # Endpoints
+
+    def discover(self, endpoint: str) -> Discovery:
+        """What an endpoint says that it serves, asked now; its error is part of the answer."""
+        return self._launcher.discover(self._named(endpoint).endpoint)
+
+    def warm_up(self, endpoint: str, model: str) -> WarmUp:
+        """Send an endpoint one tiny call: it loads a model that sleeps, and shows its pace. Paid for like any other."""
+        return self._launcher.warm_up(self._named(endpoint).endpoint, model)
+
     # In and out
 
     def import_file(
@@ -274,3 +310,9 @@ class Service(Planning):
 def _bounds(resource: str, bounds: tuple[int, int] | None) -> dict[str, int]:
     """Floor and ceiling by the names that a launch has for them."""
     return {} if bounds is None else {f"{resource}_min": bounds[0], f"{resource}_max": bounds[1]}
+
+
+def _what(launch: Launch) -> WhatIf:
+    """A launch as what a forecast is asked for."""
+    models = {name.rpartition(".")[0]: o.value for name, o in launch.overrides.items() if name.endswith(".model")}
+    return WhatIf(launch.llm_limit, launch.search_limit, launch.model, models, launch.window)

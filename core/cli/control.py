@@ -7,8 +7,9 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from core.base.allocation_keys import KEYS
 from core.base.errors import RunError, UsageError
-from core.cli import codes, options, sentences
+from core.cli import allocating, codes, options, sentences
 from core.cli.opening import reading, who
 from core.cli.output import note, print_json, print_text
 
@@ -20,21 +21,24 @@ PATIENCE_S = 2.0
 LOOK_S = 0.02
 EXAMPLES = """
 control last --llm-limit 32
+control last --llm-limit auto --slo-p95 4
 control RUN --pause --reason "the server is being restarted"
 control RUN --resume
-control RUN --model aspect_summary=practice-large"""
+control RUN --model aspect_summary=practice-large
+control RUN --max-tokens aspect_summary=200 --max-concurrent total_summary=4 --fallback total_summary=extractive"""
 Command = tuple[str, str]
+# The limits before their bounds: an SLO needs auto to be on.
+SIZES = ("llm_limit", "search_limit", "llm_min", "llm_max", "search_min", "search_max", "slo_p95")
 
 
 def register(commands: options.Commands) -> None:
     """Add `control`."""
     parser = options.command(commands, "control", run, summary="steer a running run", examples=EXAMPLES)
     parser.add_argument("run_id", metavar="RUN", help="the run's id; `last` is the newest")
-    parser.add_argument("--llm-limit", metavar="N", type=options.limit, help="model calls in flight")
-    parser.add_argument("--search-limit", metavar="N", type=options.limit, help="searches in flight")
-    parser.add_argument(
-        "--model", metavar="STAGE=NAME", type=options.stage_model, action="append", default=[], help="a stage's model"
-    )
+    parser.add_argument("--llm-limit", metavar="N|auto", type=options.limit, help="model calls in flight")
+    parser.add_argument("--search-limit", metavar="N|auto", type=options.limit, help="searches in flight")
+    options.auto_side(parser)
+    allocating.stage_options(parser)
     verb = parser.add_mutually_exclusive_group()
     verb.add_argument("--pause", action="store_true", help="send nothing new; what is in flight finishes")
     verb.add_argument("--resume", action="store_true", help="go on after --pause")
@@ -60,12 +64,12 @@ def run(args: argparse.Namespace) -> int:
 
 def wanted(args: argparse.Namespace) -> list[Command]:
     """The commands in the order in which they are sent: what changes how the run goes on before what moves it."""
-    values = [("llm_limit", args.llm_limit), ("search_limit", args.search_limit)]
+    values = [(name, getattr(args, name)) for name in SIZES]
     commands = [(action, str(value)) for action, value in values if value is not None]
-    commands += [("model", "=".join(pair)) for pair in args.model]
+    commands += [(key, value) for key in KEYS for value in getattr(args, key)]
     commands += [(verb, "") for verb in ("pause", "resume", "cancel") if getattr(args, verb)]
     if not commands:
-        msg = "Nothing to do: give --llm-limit, --search-limit, --model, --pause, --resume or --cancel."
+        msg = "Nothing to do: give --llm-limit, --search-limit, --model, --max-tokens, --pause, --resume or --cancel."
         raise UsageError(msg)
     return commands
 

@@ -6,12 +6,38 @@ import argparse
 from collections.abc import Sequence
 
 import core
-from core.cli import control, doctor, exporting, importing, practice, reading, running, searching, serve
+from core.cli import (
+    allocating,
+    control,
+    doctor,
+    endpoints,
+    exporting,
+    forecasting,
+    importing,
+    practice,
+    reading,
+    running,
+    searching,
+    serve,
+)
 from core.cli.failures import guarded
 from core.cli.options import Parser, common
 from core.cli.streams import prepare_streams
 
-GROUPS = (importing, running, searching, control, reading, exporting, practice, serve, doctor)
+GROUPS = (
+    importing,
+    running,
+    searching,
+    control,
+    reading,
+    forecasting,
+    exporting,
+    allocating,
+    endpoints,
+    practice,
+    serve,
+    doctor,
+)
 DESCRIPTION = """\
 LLM work over thousands of items: import reviews, run a workload over them, watch and steer it.
 

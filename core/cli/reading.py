@@ -14,13 +14,14 @@ from core.cli.output import print_json, print_table, print_text
 from core.exports import record
 
 if TYPE_CHECKING:
-    from core.base.views import AttemptView, ControlView, ResultView, RunView, StageStats
+    from core.base.views import AttemptView, ControlView, LimitChangeView, ResultView, RunView, StageStats
     from core.service import Service
 
 SHOW = """
 show last
 show RUN --json
-show RUN --item r-001"""
+show RUN --item r-001
+show RUN --item r-001 --calls"""
 RUNS = """
 runs
 runs --limit 5 --json"""
@@ -31,6 +32,7 @@ def register(commands: options.Commands) -> None:
     parser = options.command(commands, "show", show, summary="what happened in a run", examples=SHOW)
     parser.add_argument("run_id", metavar="RUN", help="the run's id; `last` is the newest")
     parser.add_argument("--item", metavar="ID", help="one item's results with their evidence")
+    parser.add_argument("--calls", action="store_true", help="with --item: every request, and why it went to its model")
     parser = options.command(commands, "runs", runs, summary="list the runs, newest first", examples=RUNS)
     parser.add_argument("--limit", metavar="N", type=lambda text: options.whole(text, 1), default=20, help="(20)")
     parser.add_argument("--workload", metavar="NAME", help="only runs of this workload")
@@ -40,7 +42,10 @@ def show(args: argparse.Namespace) -> int:
     """A run, or one item of it."""
     with reading(args) as service:
         run = service.run(args.run_id)
-        if args.item is not None:
+        if args.item is not None and args.calls:
+            calls = service.timeline(run.id, args.item)
+            print_json(calls) if args.json else print_table("", CALL_COLUMNS, [_call(a) for a in calls])
+        elif args.item is not None:
             results = item_results(service, run, args.item)
             print_json([_full(r) for r in results]) if args.json else print_item(results)
         elif args.json:
@@ -60,6 +65,7 @@ def everything(service: Service, run_id: str) -> dict[str, Any]:
         "stages": service.stages(run_id),
         "errors": service.errors(run_id),
         "controls": service.controls(run_id),
+        "limit_changes": service.limit_changes(run_id),
     }
 
 
@@ -68,13 +74,12 @@ def print_run(service: Service, run: RunView) -> None:
     print_text(sentences.ending(run, service.measures(run.id)))
     if run.reason:
         print_text(run.reason)
-    print_text(
-        f"{run.workload}, created {moment(run.created_at)}; limits: search {run.search_limit}, llm {run.llm_limit}"
-    )
+    print_text(f"{run.workload}, created {moment(run.created_at)}; limits: {sentences.limits(run)}")
     print_text(sentences.bottleneck(service.snapshot(run.id).bottleneck))
     _section("Stages", STAGE_COLUMNS, [_stage(s) for s in service.stages(run.id)])
     _failed_items(service, run)
     _section("Last errors", ERROR_COLUMNS, [_error(e) for e in service.errors(run.id, 10)])
+    _section("Limits", LIMIT_COLUMNS, [_limit_change(c) for c in service.limit_changes(run.id)[-LAST_CHANGES:]])
     _section("Commands", COMMAND_COLUMNS, [_command(c) for c in service.controls(run.id)])
 
 
@@ -93,8 +98,18 @@ def _section(title: str, columns: tuple[str, ...], rows: list[tuple[object, ...]
 
 
 STAGE_COLUMNS = ("stage", "model", "#calls", "#failed", "#429", "#retries", "#p50", "#p95", "#p99", "#queue p50", "#tokens in", "#out", "#cost")  # fmt: skip  # noqa: E501
+CALL_COLUMNS = ("#at", "stage", "parts", "endpoint", "model", "#max tokens", "#temperature", "state", "#took", "why")
 ERROR_COLUMNS = ("#at", "item", "stage", "model", "state", "error")
 COMMAND_COLUMNS = ("at", "who", "command", "reason")
+
+
+LIMIT_COLUMNS = ("#at", "of", "#limit", "reason", "who")
+LAST_CHANGES = 40
+
+
+def _limit_change(c: LimitChangeView) -> tuple[object, ...]:
+    moved = f"{c.old} -> {c.new}" if c.old != c.new else c.new
+    return (seconds(c.t), " ".join(filter(None, (c.resource, c.endpoint))), moved, c.reason, c.who)
 
 
 def _stage(s: StageStats) -> tuple[object, ...]:
@@ -103,6 +118,11 @@ def _stage(s: StageStats) -> tuple[object, ...]:
     if s.resource == "search":
         return (s.stage, "", *counts, *times, "", "", "")
     return (s.stage, s.model, *counts, *times, f"{s.input_tokens:,}", f"{s.output_tokens:,}", money(s.cost_usd))
+
+
+def _call(a: AttemptView) -> tuple[object, ...]:
+    sent = (seconds(a.t), a.stage, ", ".join(a.parts), a.endpoint, a.model, a.max_tokens, a.temperature)
+    return (*sent, a.state, seconds(a.service_s), a.why)
 
 
 def _error(e: AttemptView) -> tuple[object, ...]:
