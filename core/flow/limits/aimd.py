@@ -41,7 +41,8 @@ class AimdLimit:
         return self._span.bound(floor, ceiling, "aimd")
 
     def started(self, at: float, in_flight: int) -> None:
-        """Only answers count."""
+        """Rejections are counted against what was sent."""
+        self._cascade.sent()
 
     def ended(self, sample: Sample) -> LimitChange | None:
         """Grow on answers of a limit in use, cut on a cascade."""

@@ -9,6 +9,8 @@ from core.flow.limits.protocol import Sample
 # once in some ten thousand calls.
 CASCADE = 5.0
 FORGIVEN = 1 / 15
+# .. if they are also a tenth of the calls sent since, or under way then: in a burst answers are slower than rejections.
+CROWD = 0.1
 
 
 class Cascade:
@@ -18,13 +20,14 @@ class Cascade:
     `room` is then the number of calls that the server did take, as far as the rejections tell.
     """
 
-    __slots__ = ("_cut_at", "_lowest", "_score", "events")
+    __slots__ = ("_count", "_crowd", "_cut_at", "_lowest", "_score", "events")
 
     def __init__(self) -> None:
         self.events = 0
         self._cut_at = float("-inf")
         self._lowest = 0
         self._score = 0.0
+        self._count = self._crowd = 0
 
     def __repr__(self) -> str:
         return f"<Cascade {self._score:.1f}, {self.events} events>"
@@ -34,15 +37,23 @@ class Cascade:
         """One below the fewest calls in flight at which one of this cascade was rejected."""
         return max(1, self._lowest - 1)
 
+    def sent(self) -> None:
+        """A call was sent."""
+        self._crowd += 1
+
     def hit(self, sample: Sample) -> bool:
         """Take in a call; True when it makes a cascade, which the caller then answers with one cut."""
         if sample.outcome is Outcome.SUCCESS:
             self._score = max(0.0, self._score - FORGIVEN)
         if sample.outcome is not Outcome.OVERLOAD or not sample.busy or sample.started_at <= self._cut_at:
             return False
-        self._lowest = min(self._lowest, sample.in_flight) if self._score else sample.in_flight
+        if not self._score:
+            self._count, self._crowd, self._lowest = 0, sample.in_flight, sample.in_flight
+        self._lowest = min(self._lowest, sample.in_flight)
+        self._count += 1
         self._score += 1
-        return self._score >= CASCADE and self._cut(sample.ended_at)
+        crowded = self._score >= CASCADE and self._count >= CROWD * self._crowd
+        return crowded and self._cut(sample.ended_at)
 
     def _cut(self, at: float) -> bool:
         self.events += 1

@@ -9,8 +9,8 @@ from core.flow.limits.point import Point, pool
 DRIFT = 0.06
 ALARM = 0.25
 # Noisy measurements need more room: in standard errors of one of them.
-DRIFT_ERRORS = 0.75
-ALARM_ERRORS = 4.0
+DRIFT_ERRORS = 1.0
+ALARM_ERRORS = 5.0
 # Calls that make up a reference.
 REFERENCE = 300
 

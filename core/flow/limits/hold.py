@@ -19,8 +19,8 @@ MOST_PATIENCE = 6.0
 class Hold:
     """Holds a limit for ever. Probes go up and down in turn, A-B-A, the less often the less they find.
 
-    When the server has become slower or faster, great strides are probed at once, in the direction that it calls for,
-    as long as they are kept. A comparison with the limit before and after is not fooled by a speed that drifts.
+    When the server has become slower or faster, strides are probed at once, in the direction that it calls for, as
+    long as they are kept. A comparison with the limit before and after is not fooled by a speed that drifts.
     """
 
     def __init__(self, facts: Facts, limit: int) -> None:
@@ -62,11 +62,12 @@ class Hold:
         return point
 
     def _stride(self, point: Point, alarm: str) -> Plan[Point]:
-        """Great strides after an alarm, as long as they are kept."""
+        """Strides after an alarm, greater and greater as long as they are kept."""
         self._patience = self._kept = 1.0
-        kept, stride = True, 0.5 if "slower" in alarm else 2.0
+        down = "slower" in alarm
+        point, kept = yield from self._probe(point, 1 / STRIDE if down else 2.0, alarm + " A look at {}.")
         while kept:
-            point, kept = yield from self._probe(point, stride, alarm + " A look at {}.")
+            point, kept = yield from self._probe(point, 0.5 if down else 2.0, alarm + " A look further, at {}.")
         return point
 
     def _probe(self, before: Point, stride: float, why: str) -> Plan[tuple[Point, bool]]:

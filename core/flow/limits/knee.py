@@ -29,9 +29,11 @@ from core.flow.limits.wall import Wall
 KEPT = 500
 CUT = 0.7
 SLO_CUT = 0.8
-# The relative error that a measurement shall have outside the ramp, and the most calls spent on it.
+# The relative error that a measurement shall have outside the ramp, and the most calls spent on it
+# (and the most for each seat).
 CAREFUL = 0.05
 MOST_CAREFUL = 100
+MOST_ROUNDS = 6
 
 
 class KneeLimit:
@@ -52,7 +54,7 @@ class KneeLimit:
         self._queueing = Queueing()
         self._wall = Wall()
         self._points: deque[Point] = deque(maxlen=KEPT)
-        self._plan = self._life(start, "The search begins.")
+        self._plan = self._life(start, "The search begins.", burst=True)
         self._held: int | None = None
         next(self._plan)
         self._cohort = Cohort(self.limit, settle=0, quick=slo_p95_s is None)
@@ -88,6 +90,7 @@ class KneeLimit:
 
     def started(self, at: float, in_flight: int) -> None:
         """A call was sent."""
+        self._cascade.sent()
         self._cohort.started(at)
 
     def ended(self, sample: Sample) -> LimitChange | None:
@@ -137,7 +140,8 @@ class KneeLimit:
     def _size(self, step: Step) -> int:
         """How many calls to measure: in the ramp few do, later as many as make the error small."""
         spread = self._points[-1].error * math.sqrt(self._points[-1].samples) if self._points else 0.0
-        return 0 if step.phase == "ramp" else min(MOST_CAREFUL, math.ceil((spread / CAREFUL) ** 2))
+        most = min(MOST_CAREFUL, MOST_ROUNDS * self.limit)
+        return 0 if step.phase == "ramp" else min(most, math.ceil((spread / CAREFUL) ** 2))
 
     def _is_quick(self, step: Step) -> bool:
         return step.phase == "ramp" and self._facts.slo_s is None
@@ -151,17 +155,20 @@ class KneeLimit:
         self._plan = self._life(self._facts.span.clamp(limit), why, searching=False)
         return self._take(next(self._plan), at)
 
-    def _life(self, start: int, why: str, *, searching: bool = True) -> Plan[None]:
+    def _life(self, start: int, why: str, *, searching: bool = True, burst: bool = False) -> Plan[None]:
         """Search, then hold for ever."""
         if searching:
-            chosen, why = yield from self._search(start, why)
+            chosen, why = yield from self._search(start, why, burst)
             start = chosen.limit
         yield from Hold(self._facts, start).plan(why)
 
-    def _search(self, start: int, why: str) -> Plan[tuple[Point, str]]:
+    def _search(self, start: int, why: str, burst: bool) -> Plan[tuple[Point, str]]:
         self._facts.hopeless, self._facts.calm = False, None
-        seen = [(yield Step(start, why, "ramp"))]
+        seen = [(yield Step(start, why, "ramp" if burst else "refine"))]
         why = yield from ramp(self._facts, seen)
+        if burst and seen[0] is max(seen, key=self._facts.rate):
+            # The first calls came all at once, into an idle server: no measure of what it gives for long.
+            seen[0] = yield Step(seen[0].limit, f"{why} Back to the first to measure it well.", "refine")
         why = yield from descend(self._facts, seen, why)
         why = yield from refine(self._facts, seen, why)
         return (yield from confirm(self._facts, seen, why))

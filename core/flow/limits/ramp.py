@@ -31,7 +31,7 @@ def descend(facts: Facts, seen: list[Point], why: str) -> Plan[str]:
         if facts.meets(lowest) and facts.rate(lowest) < ENOUGH * most:
             break
         goal = max(facts.span.floor, _lower(facts, lowest))
-        seen.append((yield Step(goal, f"{why} Fewer may do.", "ramp")))
+        seen.append((yield Step(goal, f"{why} Fewer may do.", "refine")))
         why = f"{lowest.limit} -> {goal} kept {_percent(facts.rate(seen[-1]) / most)} of the throughput."
     return why
 
