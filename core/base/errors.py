@@ -142,9 +142,13 @@ class BrokenReplyError(ModelError):
 
 
 class MalformedError(ModelError):
-    """A 200 whose body does not parse, is empty, oversized or carries an error."""
+    """A 200 whose body does not parse, is empty, oversized or carries an error.
+
+    `cut` says that it is empty because thoughts took all the tokens it might have.
+    """
 
     retryable = True
+    cut = False
 
 
 class RefusedError(ModelError):

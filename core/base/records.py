@@ -145,7 +145,8 @@ class Usage:
 @dataclass(frozen=True, slots=True)
 class ModelReply:
     """A model's answer. finish: stop, length or content_filter; ttft: seconds to the first token, gap: the longest
-    between two pieces (both of streamed answers only); quota: what the response's headers say of rate limits, names in lower case."""
+    between two pieces (both of streamed answers only); quota: what the response's headers say of rate limits, names in
+    lower case."""
 
     text: str
     usage: Usage

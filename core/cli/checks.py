@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from core.base.endpoints import EndpointConfig
 from core.base.errors import BrigadeError
+from core.cli.figures import seconds
 
 if TYPE_CHECKING:
     from core.base.settings import Settings
@@ -27,13 +28,13 @@ class Check:
     detail: str
 
 
-def examine(settings: Settings, env: Mapping[str, str]) -> list[Check]:
-    """Every check in turn; none of them raises."""
-    return [*database(settings), *workloads(settings), *asyncio.run(_connections(settings, env))]
+def examine(settings: Settings, env: Mapping[str, str], *, warm: bool = False) -> list[Check]:
+    """Every check in turn; none of them raises. warm: make a tiny call to each model, which is paid for."""
+    return [*database(settings), *workloads(settings), *asyncio.run(_connections(settings, env, warm=warm))]
 
 
-async def _connections(settings: Settings, env: Mapping[str, str]) -> list[Check]:
-    return [*await search(settings, env), *await endpoints(settings, env)]
+async def _connections(settings: Settings, env: Mapping[str, str], *, warm: bool) -> list[Check]:
+    return [*await search(settings, env), *await endpoints(settings, env, warm=warm)]
 
 
 def database(settings: Settings) -> Iterator[Check]:
@@ -89,47 +90,74 @@ async def search(settings: Settings, env: Mapping[str, str]) -> list[Check]:
     return checks
 
 
-async def endpoints(settings: Settings, env: Mapping[str, str]) -> list[Check]:
+async def endpoints(settings: Settings, env: Mapping[str, str], *, warm: bool = False) -> list[Check]:
     """Every endpoint; one that the default model does not use is only noted when it is broken."""
     from core.models import HttpTransport
 
     try:
-        needed = settings.endpoint_for(settings.model).name
+        needed = {endpoint.name for endpoint in settings.endpoints_for(settings.model)}
     except BrigadeError as error:
         return [Check("model", PROBLEM, str(error))]
     transport = HttpTransport()
     try:
-        return [await _endpoint(e, settings, env, transport, needed=e.name == needed) for e in settings.endpoints]
+        found = [
+            await _endpoint(
+                e, settings.model if e.name in needed else "", env, transport, needed=e.name in needed, warm=warm
+            )
+            for e in settings.endpoints
+        ]
     finally:
         await transport.aclose()
+    return [check for checks in found for check in checks]
 
 
 async def _endpoint(
-    endpoint: EndpointConfig, settings: Settings, env: Mapping[str, str], transport: HttpTransport, *, needed: bool
-) -> Check:
+    endpoint: EndpointConfig, model: str, env: Mapping[str, str], transport: HttpTransport, *, needed: bool, warm: bool
+) -> list[Check]:
+    """What an endpoint serves, and how it answers a tiny call where that is wanted."""
+    from core.models import discover, serves
+
     name = f"endpoint {endpoint.name}{' (default)' if needed else ''}"
-    try:
-        return Check(name, OK, await _answer(endpoint, settings.model if needed else "", env, transport))
-    except BrigadeError as error:
-        return Check(name, PROBLEM if needed else NOTE, str(error))
-
-
-async def _answer(endpoint: EndpointConfig, model: str, env: Mapping[str, str], transport: HttpTransport) -> str:
-    """What an endpoint says when asked for its models; raises where it does not answer or lacks the model."""
-    from core.models import HttpModel, open_model
-
     if endpoint.kind == "practice":
-        return f"a practice server with simulated speed ({endpoint.preset}), started when a run needs it"
-    client = open_model(endpoint, transport=transport, env=env)
-    if not isinstance(client, HttpModel):
-        return "embedded, no server needed"
-    offered = await client.models()
-    if model and offered and not client.serves(model, offered):
-        msg = f"{endpoint.url} answers but does not serve {model!r}; it serves {_some(offered)}. Use --llm-model."
-        raise BrigadeError(msg)
-    return f"{endpoint.url} answers; models: {_some(offered)}"
+        what = f"a practice server with simulated speed ({endpoint.preset}), started when a run needs it"
+        return [Check(name, OK, what)]
+    if endpoint.kind == "extractive":
+        return [Check(name, OK, "embedded, no server needed")]
+    found = await discover(endpoint, env, transport)
+    broken = PROBLEM if needed else NOTE
+    if not found.ok:
+        return [Check(name, broken, f"{found.error} (after {seconds(found.latency_s)})")]
+    place = endpoint.url or endpoint.function or "It"
+    if model and not serves(endpoint, model, found):
+        what = f"{place} answers but does not serve {model!r}; it serves {_some(found.models)}. Use --llm-model."
+        return [Check(name, broken, what)]
+    check = Check(name, OK, f"{place} answers in {seconds(found.latency_s)}; models: {_some(found.models)}")
+    return [check, await _warmed(endpoint, model, found.models, env, transport, broken)] if warm else [check]
 
 
-def _some(names: list[str]) -> str:
+async def _warmed(
+    endpoint: EndpointConfig,
+    model: str,
+    offered: tuple[str, ...],
+    env: Mapping[str, str],
+    transport: HttpTransport,
+    broken: str,
+) -> Check:
+    """One tiny call of the model in use, of the first one that the endpoint lists, or of the only one it offers."""
+    from core.models import warm_up
+
+    name = f"warm-up {endpoint.name}"
+    chosen = model or next(iter(endpoint.models), "") or (offered[0] if len(offered) == 1 else "")
+    if not chosen:
+        return Check(name, NOTE, "Which model is to be called? Name it with --llm-model or list it in the endpoint.")
+    done = await warm_up(endpoint, chosen, env, transport)
+    if not done.ok:
+        return Check(name, broken, f"{chosen}: {done.error} (after {seconds(done.latency_s)})")
+    first = "" if done.ttft_s is None else f", its first token after {seconds(done.ttft_s)}"
+    pace = "" if done.tokens_per_s is None else f", {done.tokens_per_s:.0f} tokens/s"
+    return Check(name, OK, f"{chosen} answered in {seconds(done.latency_s)}{first}{pace}")
+
+
+def _some(names: Sequence[str]) -> str:
     more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
     return (", ".join(names[:NAMED]) or "none") + more

@@ -4,6 +4,7 @@ And what there is to know of them: what they serve, whether they answer, what ca
 
 from core.models.anthropic import AnthropicModel
 from core.models.callable import CallableModel
+from core.models.discovery import Discovery, WarmUp, discover, serves, warm_up
 from core.models.extractive import ExtractiveModel
 from core.models.http_model import HttpModel
 from core.models.openai import OpenAIModel
@@ -18,12 +19,17 @@ __all__ = [
     "AnthropicModel",
     "CallableModel",
     "Deadlines",
+    "Discovery",
     "ExtractiveModel",
     "HttpModel",
     "HttpTransport",
     "OpenAIModel",
     "Prices",
+    "WarmUp",
+    "discover",
     "estimate_tokens",
     "open_model",
     "rent",
+    "serves",
+    "warm_up",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
 
@@ -57,8 +58,7 @@ class AnthropicModel(HttpModel):
 
     def serves(self, model: str, offered: list[str]) -> bool:
         """Whether a model is offered, also by its short name: the list has the names with their dates."""
-        stem = re.escape(model.removesuffix("-latest").removesuffix("-0"))
-        return model in offered or any(re.fullmatch(rf"{stem}-\d{{8}}", name) for name in offered)
+        return is_offered(model, offered)
 
     def _streamed(self, request: ModelRequest) -> StreamedMessage:
         return StreamedMessage(request, self._clock, self._told)
@@ -69,6 +69,12 @@ class AnthropicModel(HttpModel):
     def _told(self, status: int, body: bytes) -> ModelError:
         """The error that an event names as its status would."""
         return self._error(status, body, lambda _: None)
+
+
+def is_offered(model: str, offered: Sequence[str]) -> bool:
+    """Whether a model is among names that end in their dates."""
+    stem = re.escape(model.removesuffix("-latest").removesuffix("-0"))
+    return model in offered or any(re.fullmatch(rf"{stem}-\d{{8}}", name) for name in offered)
 
 
 def _split(request: ModelRequest) -> tuple[str, list[dict[str, str]]]:

@@ -62,7 +62,9 @@ def build_reply(
     text = without_thinking(text)
     cut = finish in _CUT
     if not text.strip():
-        raise malformed(f"is empty after all {request.max_tokens} tokens: raise max_tokens" if cut else "is empty")
+        error = malformed(f"is empty after all {request.max_tokens} tokens: raise max_tokens" if cut else "is empty")
+        error.cut = cut
+        raise error
     return ModelReply(
         text=text,
         usage=usage,

@@ -23,15 +23,17 @@ from core.base.records import (
     RunStatus,
     Settlement,
 )
-from core.flow import StoppedError
+from core.flow import StoppedError, Took, Waits
 from core.models.tokens import estimate_tokens
 from core.pipeline.context import Context
+from core.pipeline.late import unless_late
 from core.pipeline.pool import Pool
 from core.pipeline.prompts import input_hash
 from core.pipeline.routes import Route
 from core.pipeline.seats import Admission, Seat
 from core.pipeline.verdict import Tries, Verdict, judge, may_have_cost, outcome_of, reason_of, state_of, unreachable
 
+WHY = 160
 Accept = Callable[[ModelReply, Route, Decimal | None, str, tuple[str, ...]], Sequence[NodeResult]]
 
 
@@ -47,7 +49,7 @@ class Job:
     priority: float
     allocate: Callable[[], Allocation]
     attempts: int
-    timeout_s: float
+    waits: Waits
     as_json: bool
     render: Callable[[float], tuple[Message, ...]]
     accept: Accept
@@ -71,6 +73,8 @@ class ModelCall:
         self.number = 0
         self.position = 0
         self.flags: tuple[str, ...] = ()
+        self.fell = ""
+        self.latency_s = 0.0
         self._show(1.0)
 
     def _show(self, share: float) -> None:
@@ -102,6 +106,7 @@ class ModelCall:
         if self.position < len(self.job.allocate().chain):
             self.context.counters.fallbacks += 1
             self.flags = (*self.flags, "fallback")
+            self.fell = _short(f"fallback {self.position} after: {_told(error)}")
             return
         if unreachable(error) and not self.job.last_chance:
             self._halt(error)
@@ -129,7 +134,9 @@ class ModelCall:
             return 0.0
         told = error.retry_after if isinstance(error, RateLimitedError | ServerFaultError) else None
         backoff = self.context.backoff
-        return told + backoff.rng.uniform(0.0, 0.05) if told else backoff.wait(tries.failed + tries.rejected - 1)
+        if told:
+            return told + backoff.rng.uniform(0.0, 0.05)
+        return backoff.wait(tries.failed + tries.rejected - 1, self.latency_s)
 
     def _may_retry(self, error: ModelError, tries: Tries) -> bool:
         self.context.counters.retries += 1
@@ -150,7 +157,7 @@ class ModelCall:
     async def _once(self, tries: Tries) -> Sequence[NodeResult]:
         last = self.position >= len(self.job.allocate().fallback)
         tokens = self.tokens + self.job.allocate().max_tokens
-        admission = Admission(self.context, self._now, self.job.priority, self.job.item_id)
+        admission = Admission(self.context, self._now, self.job.stage, self.job.priority, self.job.item_id)
         self.context.queued += 1
         try:
             seat = await admission.seat(tokens, last=last)
@@ -158,9 +165,9 @@ class ModelCall:
             self.context.queued -= 1
         attempt, attempt_id = await self._begin(seat)
         sent = self.context.clock.monotonic()
-        reply = await self._send(seat, attempt_id, attempt, tries)
+        reply, cost = await self._send(seat, attempt_id, attempt, tries)
         service_s = self.context.clock.monotonic() - sent
-        return await self._settle(seat.route, attempt_id, attempt, reply, service_s)
+        return await self._settle(seat.route, attempt_id, attempt, reply, service_s, cost)
 
     async def _begin(self, seat: Seat) -> tuple[Attempt, int]:
         """Reserve the money and commit the attempt; the seat is given back where that fails."""
@@ -193,7 +200,8 @@ class ModelCall:
             temperature=allocation.temperature,
             started_at=self.context.clock.wall(),
             queue_s=seat.queue_s,
-            reserved_usd=route.pricing.ceiling(route.model, self.tokens, allocation.max_tokens),
+            reserved_usd=route.ceiling(self.tokens, allocation.max_tokens, self._share_s(seat)),
+            why=self.fell or allocation.source,
         )
 
     def _reserve(self, attempt: Attempt) -> None:
@@ -204,7 +212,15 @@ class ModelCall:
             self.context.halt(RunStatus.BUDGET, reason)
             raise StoppedError(reason)
 
+    def _waits(self, model: str, max_tokens: int) -> Waits:
+        return self.context.patience.waits(self.job.stage, model, self.job.waits, max_tokens)
+
+    def _share_s(self, seat: Seat) -> float:
+        """Seconds of its endpoint's time that a call may take: in turn with the others in flight, as they add up."""
+        return self._waits(seat.route.model, seat.allocation.max_tokens).total / max(1, seat.lane.in_flight)
+
     def _request(self, route: Route, attempt: Attempt) -> ModelRequest:
+        waits = self._waits(route.model, attempt.max_tokens or 0)
         return ModelRequest(
             model=route.model,
             messages=self.messages,
@@ -212,26 +228,49 @@ class ModelCall:
             temperature=attempt.temperature or 0.0,
             stream=route.stream,
             json=self.job.as_json,
-            timeout=self.context.patience.seconds((attempt.stage, route.model), self.job.timeout_s),
+            timeout=waits.total,
+            first_byte=waits.first_byte if route.stream else None,
+            idle=waits.idle,
         )
 
-    async def _send(self, seat: Seat, attempt_id: int, attempt: Attempt, tries: Tries) -> ModelReply:
+    async def _send(
+        self, seat: Seat, attempt_id: int, attempt: Attempt, tries: Tries
+    ) -> tuple[ModelReply, Decimal | None]:
+        """The reply and what it cost."""
         request, clock = self._request(seat.route, attempt), self.context.clock
         sent = clock.monotonic()
+        seat.sent(sent)
+        self.latency_s = seat.lane.latency_s
         try:
-            reply = await seat.route.client.complete(request)
+            with seat.lane.meter.call(clock) as share:
+                reply = await self._answer(seat.route, request)
         except ModelError as error:
             self._failed(seat, error, tries, request, clock.monotonic() - sent)
-            await self._close(attempt_id, attempt, self._failure(error, attempt, clock.monotonic() - sent))
+            lost = seat.route.cost(None, share.seconds)
+            await self._close(attempt_id, attempt, self._failure(error, attempt, clock.monotonic() - sent, lost))
             raise
         except BaseException as error:
-            seat.unused()
-            await asyncio.shield(self._close(attempt_id, attempt, _given_up(error, attempt, clock.monotonic() - sent)))
+            seat.unused(clock.monotonic() - sent)
+            given_up = _given_up(error, attempt, clock.monotonic() - sent, seat.route.cost(None, share.seconds))
+            await asyncio.shield(self._close(attempt_id, attempt, given_up))
             raise
         seat.answered(reply, clock.monotonic() - sent)
         tries.excused = False
-        self.context.patience.answered((attempt.stage, attempt.model), clock.monotonic() - sent)
-        return reply
+        took = Took(clock.monotonic() - sent, reply.ttft, reply.gap)
+        self.context.patience.answered(attempt.stage, attempt.model, took, request.max_tokens)
+        return reply, seat.route.cost(reply.usage, share.seconds)
+
+    async def _answer(self, route: Route, request: ModelRequest) -> ModelReply:
+        """The reply; a call that was sent before its deadline was learned is cut once that is."""
+        call = route.client.complete(request)
+        if request.timeout < self.job.waits.total:
+            return await call
+        return await unless_late(
+            call,
+            lambda: self._waits(request.model, request.max_tokens).total,
+            request.timeout,
+            self.context.clock,
+        )
 
     def _failed(self, seat: Seat, error: ModelError, tries: Tries, request: ModelRequest, seconds: float) -> None:
         """Tell the endpoint's breaker, quota and patience before its permit goes to the next caller.
@@ -240,18 +279,22 @@ class ModelCall:
         """
         if isinstance(error, RejectedError):
             self.context.halt(RunStatus.PAUSED, str(error))
-        if isinstance(error, BrokenReplyError) and seconds >= 0.99 * request.timeout:
-            self.context.patience.timed_out((self.job.stage, request.model), request.timeout)
-        seat.failed(error)
+        if isinstance(error, BrokenReplyError):
+            late = error.late or ("total" if seconds >= 0.99 * request.timeout else "")
+            waits = Waits(request.timeout, request.first_byte or request.timeout, request.idle or request.timeout)
+            self.context.patience.timed_out(self.job.stage, request.model, late, waits, request.max_tokens)
+        seat.failed(error, seconds)
         passing = seat.endpoint_down and not isinstance(error, RateLimitedError)
         tries.excused = passing and not self.job.last_chance
 
-    def _failure(self, error: ModelError, attempt: Attempt, seconds: float) -> Settlement:
+    def _failure(self, error: ModelError, attempt: Attempt, seconds: float, lost: Decimal | None) -> Settlement:
+        """What is known of a failed call; `lost` is what it cost where that is known without its usage."""
+        unknown = attempt.reserved_usd if may_have_cost(error) else None
         return Settlement(
             state=state_of(error),
             outcome=outcome_of(error),
             service_s=seconds,
-            cost_usd=attempt.reserved_usd if may_have_cost(error) else None,
+            cost_usd=unknown if lost is None else lost,
             error=str(error),
             status=error.status,
         )
@@ -263,9 +306,8 @@ class ModelCall:
         await self.context.recorder.settle(attempt_id, attempt, settlement, results)
 
     async def _settle(
-        self, route: Route, attempt_id: int, attempt: Attempt, reply: ModelReply, service_s: float
+        self, route: Route, attempt_id: int, attempt: Attempt, reply: ModelReply, service_s: float, cost: Decimal | None
     ) -> Sequence[NodeResult]:
-        cost = route.pricing.cost(route.model, reply.usage)
         settlement = Settlement("ok", Outcome.SUCCESS, service_s, reply.ttft, reply.usage, cost)
         try:
             results = self.job.accept(reply, route, cost, attempt.input_hash, self.flags)
@@ -281,9 +323,22 @@ class ModelCall:
         return results
 
 
-def _given_up(error: BaseException, attempt: Attempt, seconds: float) -> Settlement:
-    """A call that was cancelled, or that a bug ended: what it may have cost stays reserved."""
+def _given_up(error: BaseException, attempt: Attempt, seconds: float, lost: Decimal | None) -> Settlement:
+    """A call that was cancelled, or that a bug ended: what it may have cost stays reserved, unless it is known."""
+    cost = attempt.reserved_usd if lost is None else lost
     if isinstance(error, asyncio.CancelledError):
-        return Settlement("cancelled", Outcome.IGNORED, seconds, cost_usd=attempt.reserved_usd)
+        return Settlement("cancelled", Outcome.IGNORED, seconds, cost_usd=cost)
     text = f"Unexpected {type(error).__name__}: {error}"
-    return Settlement("failed", Outcome.IGNORED, seconds, cost_usd=attempt.reserved_usd, error=text)
+    return Settlement("failed", Outcome.IGNORED, seconds, cost_usd=cost, error=text)
+
+
+def _told(error: ModelError) -> str:
+    """A failure in few words: its status first, where it has one and does not say so itself."""
+    text = str(error)
+    return text if error.status is None or str(error.status) in text else f"{error.status} {text}"
+
+
+def _short(text: str) -> str:
+    """The text on one line, cut to what a column of the ledger should hold."""
+    line = " ".join(text.split())
+    return line if len(line) <= WHY else f"{line[: WHY - 3]}..."

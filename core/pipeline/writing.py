@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from core.base.records import Evidence, Item, Message, ModelReply, NodeResult
+from core.flow import IDLE_S, Waits
 from core.pipeline.answers import Answer, read_batch, read_text
 from core.pipeline.context import Context
 from core.pipeline.model_call import Job
@@ -38,7 +39,7 @@ class Writing:
             priority=priority,
             allocate=lambda: self.context.allocate(stage),
             attempts=stage.attempts,
-            timeout_s=stage.timeout_s,
+            waits=Waits(stage.timeout_s, stage.first_byte_s or stage.timeout_s, stage.idle_s or IDLE_S),
             as_json=len(self.node.parts) > 1,
             render=self.messages,
             accept=self.accept,

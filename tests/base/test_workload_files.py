@@ -53,7 +53,7 @@ def test_a_stage_may_set_the_deadlines_of_a_stream(tmp_path: Path) -> None:
     )
     assert (plain.stage("total").first_byte_s, plain.stage("total").idle_s) == (None, None)
     assert (written.stage("total").first_byte_s, written.stage("total").idle_s) == (8.0, 2.5)
-    with pytest.raises(WorkloadError, match="idle_s = 0: must be a number from 0.1 to 3600"):
+    with pytest.raises(WorkloadError, match=r"idle_s = 0: must be a number from 0\.1 to 3600"):
         load_workload(write(tmp_path, ASPECTS + "idle_s = 0\n"))
     with pytest.raises(WorkloadError, match="first_byte_s is for llm stages"):
         load_workload(write(tmp_path, ASPECTS.replace('kind = "search"\n', 'kind = "search"\nfirst_byte_s = 8\n')))

@@ -58,7 +58,8 @@ def test_a_stuck_function_does_not_keep_the_process(core: Core, tmp_path: Path) 
     (tmp_path / "stuck.py").write_text("import threading\ndef generate(messages):\n    threading.Event().wait()\n")
     (tmp_path / "one.toml").write_text(WORKLOAD)
     (tmp_path / "only.md").write_text("# System\nBe brief.\n\n# User\nAbout {{item}}.\n")
-    stuck = ("--workload", tmp_path / "one.toml", "--llm-model", "quotes", "--config", config(tmp_path, "stuck"))
-    ran = core("run", "--items", 1, *stuck, "--json", PYTHONPATH=str(tmp_path))
+    stuck = ("--workload", "one", "--llm-model", "quotes", "--config", config(tmp_path, "stuck"))
+    folders = {"PYTHONPATH": str(tmp_path), "BRIGADE_WORKLOADS": str(tmp_path)}
+    ran = core("run", "--items", 1, *stuck, "--json", **folders)
     assert (ran.code, ran.json["failed"]) == (3, 1), ran.err
-    assert "did not return within 0.2 s" in core("show", "last").out
+    assert "did not return within 0.2 s" in core("show", "last", **folders).out
