@@ -12,7 +12,7 @@ def measures(run: RunView, counted: Mapping[str, Any]) -> dict[str, Any]:
     """The `run --json` object: counts from the run, calls and money from the ledger, the rest as its engine left it."""
     kept = run.measures
     wall = run.wall_s if run.ended_at is None else kept.get("wall_s", run.wall_s)
-    peak = kept.get("peak", {})
+    peak, limits = kept.get("peak", {}), run.settings.get("limits", {})
     return {
         "run_id": run.id,
         "workload": run.workload,
@@ -33,5 +33,6 @@ def measures(run: RunView, counted: Mapping[str, Any]) -> dict[str, Any]:
         "time_saved_s": round(max(0.0, counted["service_s"] - wall), 3),
         "peak": {name: max(most, peak.get(name, 0)) for name, most in counted["peak"].items()},
         "limit": {"search": run.search_limit, "llm": run.llm_limit},
+        "limit_mode": {name: limits.get(name, {}).get("mode", "fixed") for name in ("search", "llm")},
         "rss_mb": round(kept.get("rss_mb", 0.0), 1),
     }

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 Run = Callable[[argparse.Namespace], int]
 LATER = "is not available yet"
+AUTO = "auto"
+LONGEST_SLO_S = 3600.0
 
 
 class Parser(argparse.ArgumentParser):
@@ -61,14 +63,14 @@ def selection(parser: argparse.ArgumentParser) -> None:
 
 def search_side(parser: argparse.ArgumentParser) -> None:
     """Where evidence comes from, and how many searches run at once."""
-    parser.add_argument("--search-limit", metavar="N", type=limit, help="searches in flight")
+    parser.add_argument("--search-limit", metavar="N|auto", type=limit, help="searches in flight")
     parser.add_argument("--qdrant-url", metavar="URL", help="search a Qdrant server instead of the embedded index")
     parser.add_argument("--collection", metavar="NAME", help="the Qdrant collection (reviews)")
 
 
 def model_side(parser: argparse.ArgumentParser) -> None:
     """Which models answer, and how many calls run at once."""
-    parser.add_argument("--llm-limit", metavar="N", type=limit, help="model calls in flight")
+    parser.add_argument("--llm-limit", metavar="N|auto", type=limit, help="model calls in flight")
     parser.add_argument("--llm-url", metavar="URL", help="an OpenAI-compatible API base, e.g. http://host:8000/v1")
     parser.add_argument("--llm-model", metavar="NAME", help="the model of every stage that names none")
     parser.add_argument(
@@ -76,12 +78,41 @@ def model_side(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def limit(text: str) -> int:
+def auto_side(parser: argparse.ArgumentParser) -> None:
+    """What a limit that is found while the run goes on stays within."""
+    group = parser.add_argument_group("with auto")
+    for name, calls in (("llm", "model calls"), ("search", "searches")):
+        group.add_argument(f"--{name}-min", metavar="N", type=count, help=f"the least that it tries for {calls} (1)")
+        group.add_argument(f"--{name}-max", metavar="N", type=count, help=f"the most that it tries for {calls} (512)")
+    group.add_argument("--slo-p95", metavar="S", type=slo, help="seconds that 95 %% of the model calls are to keep to")
+
+
+def limit(text: str) -> int | str:
+    """A whole number of at least 1, or `auto`."""
+    if text.strip().lower() == AUTO:
+        return AUTO
+    try:
+        return whole(text, 1)
+    except argparse.ArgumentTypeError as error:
+        msg = f"{error}, nor {AUTO}"
+        raise argparse.ArgumentTypeError(msg) from None
+
+
+def count(text: str) -> int:
     """A whole number of at least 1."""
-    if text.strip().lower() == "auto":
-        msg = f"'auto' {LATER}; give a number, for example 16"
-        raise argparse.ArgumentTypeError(msg)
     return whole(text, 1)
+
+
+def slo(text: str) -> float:
+    """Seconds of a latency target."""
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds <= LONGEST_SLO_S:
+        msg = f"{text!r} is not a latency target in seconds, for example 2.5"
+        raise argparse.ArgumentTypeError(msg)
+    return seconds
 
 
 def whole(text: str, least: int = 0) -> int:
@@ -124,13 +155,3 @@ def stage_model(text: str) -> tuple[str, str]:
         msg = f"{text!r} is not STAGE=NAME, for example aspect_summary=practice-large"
         raise argparse.ArgumentTypeError(msg)
     return stage, model
-
-
-def later(option: str) -> Callable[[str], str]:
-    """The type of an option that is known but cannot be used yet."""
-
-    def refuse(_: str) -> str:
-        msg = f"{option} {LATER}"
-        raise argparse.ArgumentTypeError(msg)
-
-    return refuse

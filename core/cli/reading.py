@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.base.errors import UnknownError
 from core.base.records import ItemStatus
-from core.cli import codes, options, sentences
+from core.cli import codes, options, planning_words, sentences
 from core.cli.figures import moment, money, seconds
 from core.cli.opening import reading
 from core.cli.output import print_json, print_table, print_text
@@ -62,6 +62,10 @@ def everything(service: Service, run_id: str) -> dict[str, Any]:
         **service.measures(run_id),
         "settings": snapshot.run.settings,
         "bottleneck": sentences.bottleneck(snapshot.bottleneck),
+        "attribution": service.attribution(run_id),
+        "time_saved": service.time_saved(run_id),
+        "effects": service.effects(run_id),
+        "followed": service.followed(run_id),
         "stages": service.stages(run_id),
         "errors": service.errors(run_id),
         "controls": service.controls(run_id),
@@ -76,10 +80,15 @@ def print_run(service: Service, run: RunView) -> None:
         print_text(run.reason)
     print_text(f"{run.workload}, created {moment(run.created_at)}; limits: {sentences.limits(run)}")
     print_text(sentences.bottleneck(service.snapshot(run.id).bottleneck))
+    print_text(planning_words.attribution(service.attribution(run.id)))
+    print_text(planning_words.saved(service.time_saved(run.id)))
     _section("Stages", STAGE_COLUMNS, [_stage(s) for s in service.stages(run.id)])
     _failed_items(service, run)
     _section("Last errors", ERROR_COLUMNS, [_error(e) for e in service.errors(run.id, 10)])
     _section("Limits", LIMIT_COLUMNS, [_limit_change(c) for c in service.limit_changes(run.id)[-LAST_CHANGES:]])
+    _section("What the changes did", EFFECT_COLUMNS, [planning_words.effect(e) for e in service.effects(run.id)])
+    for followed in service.followed(run.id):
+        print_text(planning_words.followed(followed))
     _section("Commands", COMMAND_COLUMNS, [_command(c) for c in service.controls(run.id)])
 
 
@@ -100,6 +109,7 @@ def _section(title: str, columns: tuple[str, ...], rows: list[tuple[object, ...]
 STAGE_COLUMNS = ("stage", "model", "#calls", "#failed", "#429", "#retries", "#p50", "#p95", "#p99", "#queue p50", "#tokens in", "#out", "#cost")  # fmt: skip  # noqa: E501
 CALL_COLUMNS = ("#at", "stage", "parts", "endpoint", "model", "#max tokens", "#temperature", "state", "#took", "why")
 ERROR_COLUMNS = ("#at", "item", "stage", "model", "state", "error")
+EFFECT_COLUMNS = ("#at", "change", "#before", "#after", "#gain", "#p95 before", "#p95 after", "who", "reason")
 COMMAND_COLUMNS = ("at", "who", "command", "reason")
 
 

@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from core.base.errors import UsageError
-from core.cli import codes, options, sentences
+from core.cli import codes, options, planning_words, sentences
 from core.cli.failures import complain
 from core.cli.opening import opened, reading, settings_of, who
 from core.cli.output import note, print_json, print_text
@@ -15,15 +15,18 @@ from core.cli.signals import Stop
 from core.cli.watch import Watch
 
 if TYPE_CHECKING:
-    from core.base.views import RunView
+    from core.base.views import Forecast, RunView
     from core.service import Service
 
 FIRST_ERRORS = 3
+BOUNDS = ("llm_min", "llm_max", "search_min", "search_max", "slo_p95")
 EXAMPLES = """
 run --items 20 --llm-limit 8
 run --items @ids.txt --llm-url http://127.0.0.1:8000/v1 --budget 5
 run --workload celtic-cross --items all --model advice=practice-large
+run --items all --llm-limit auto --slo-p95 4
 run --items all --dry-run
+run --items all --dry-run --sample 5 --budget 0.10
 run --resume last"""
 
 
@@ -33,18 +36,24 @@ def register(commands: options.Commands) -> None:
     options.selection(parser)
     options.search_side(parser)
     options.model_side(parser)
+    options.auto_side(parser)
     parser.add_argument("--budget", metavar="USD", type=options.dollars, help="stop before a run costs more")
     parser.add_argument("--window", metavar="N", type=options.whole, help="items in flight; 0 finds it from the limits")
     parser.add_argument("--resume", metavar="RUN", help="go on with a run; `last` is the newest")
     parser.add_argument("--dry-run", action="store_true", help="check everything and forecast; spend and write nothing")
+    parser.add_argument(
+        "--sample", metavar="N", type=options.whole, default=0, help="with --dry-run: run N items, tell from them"
+    )
     parser.add_argument("--no-progress", action="store_true", help="no live progress")
-    parser.add_argument("--slo-p95", type=options.later("--slo-p95"), help=argparse.SUPPRESS)
 
 
 def run(args: argparse.Namespace) -> int:
     """Start, watch, report."""
     if args.dry_run and args.resume:
         msg = "--dry-run and --resume do not go together; `show RUN` says what is left of a run."
+        raise UsageError(msg)
+    if args.sample and not args.dry_run:
+        msg = "--sample goes with --dry-run: it runs a few items and tells from them what all would take."
         raise UsageError(msg)
     with Stop() as stop, opened(with_connections(args)) as service:
         if args.dry_run:
@@ -94,7 +103,7 @@ def resume(args: argparse.Namespace, service: Service) -> str:
     """Go on with a run; what is given here replaces what it had."""
     run = service.run(args.resume)
     given = {"llm_limit": args.llm_limit, "search_limit": args.search_limit, "model": args.llm_model}
-    given |= {"window": args.window, "budget": args.budget}
+    given |= {name: getattr(args, name) for name in ("window", "budget", *BOUNDS)}
     changes = {name: value for name, value in given.items() if value is not None}
     if args.model:
         changes["stage_models"] = {**run.settings.get("stage_models", {}), **dict(args.model)}
@@ -105,11 +114,23 @@ def resume(args: argparse.Namespace, service: Service) -> str:
 def dry_run(args: argparse.Namespace, service: Service) -> int:
     """Check and forecast."""
     told = service.dry_run(args.workload, args.items, stage_models=dict(args.model))
+    if args.sample:
+        told = sampled(args, service)
     if args.json:
         print_json(told)
     else:
         print_text(sentences.forecast(told))
+        for caveat in told.caveats:
+            note(args, planning_words.caveat(caveat))
     return codes.OK
+
+
+def sampled(args: argparse.Namespace, service: Service) -> Forecast:
+    """The forecast from a real run over a few of the items."""
+    note(args, f"running {args.sample} of the items as a sample, which costs what they cost")
+    return service.sample_forecast(
+        args.workload, args.items, who=who(), n=args.sample, budget=args.budget, stage_models=dict(args.model)
+    )
 
 
 def report(args: argparse.Namespace, service: Service, ended: RunView) -> int:

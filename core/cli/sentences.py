@@ -35,6 +35,13 @@ def gate(name: str, snapshot: RunSnapshot) -> str:
     return f"{name} {sample.in_flight}/{sample.limit}{queue}"
 
 
+def limits(run: RunView) -> str:
+    """`search 8, llm 48 (auto)`."""
+    kept = run.settings.get("limits", {})
+    auto = {name: " (auto)" if kept.get(name, {}).get("mode") == "auto" else "" for name in ("search", "llm")}
+    return f"search {run.search_limit}{auto['search']}, llm {run.llm_limit}{auto['llm']}"
+
+
 def bottleneck(found: tuple[str, float, float] | None) -> str:
     """Which gate held the run back, as a sentence."""
     if found is None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 LOOK_S = 0.1
 REDRAW_S = 0.5
 CUT_S = 5.0
+TELLING = ("slo", "held")
 
 
 class Watch:
@@ -33,6 +34,7 @@ class Watch:
         self.meter = meter
         self._deadline: float | None = None
         self._redraw = 0.0
+        self._heard = len(service.limit_changes(run_id))
 
     def __repr__(self) -> str:
         return f"<Watch {self.run_id} {self.stop!r}>"
@@ -45,6 +47,7 @@ class Watch:
                 self._look()
         except KeyboardInterrupt:
             self._cut("Stopping at once.")
+        self._pass_on()
         return self.service.run(self.run_id)
 
     def _look(self) -> None:
@@ -66,10 +69,19 @@ class Watch:
         self.service.stop(self.run_id, f"Stopped by {self.stop.name}.", at_once=True)
         self.service.wait(self.run_id, CUT_S)
 
+    def _pass_on(self) -> None:
+        """Say what auto wants the operator to know: a target that cannot be met, a server that another run tunes."""
+        changes = self.service.limit_changes(self.run_id)
+        for change in changes[self._heard :]:
+            if change.phase in TELLING:
+                self.meter.say(f"{change.endpoint or change.resource}: {change.reason}")
+        self._heard = len(changes)
+
     def _draw(self) -> None:
         now = time.monotonic()
         if now >= self._redraw:
             self._redraw = now + REDRAW_S
+            self._pass_on()
             snapshot = self.service.snapshot(self.run_id)
             run = snapshot.run
             self.meter.tell(run.selected - run.pending, run.selected, progress(snapshot))

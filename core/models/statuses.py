@@ -15,6 +15,7 @@ from core.base.errors import (
     RejectedError,
     ServerFaultError,
 )
+from core.models.crowding import too_many_at_once
 from core.models.redaction import Secret, redact
 from core.models.retry_after import Header, retry_after
 
@@ -45,9 +46,13 @@ def error_of_status(
     code, message = _told(body, text)
     said = f"{host} answered {status}: {redact(message, secret) or 'nothing more'}"
     if status == 429:
-        return _too_many(code, message, said, retry_after(header, text, now))
+        rejected = _too_many(code, message, said, retry_after(header, text, now))
+        rejected.busy = too_many_at_once(status, f"{code} {message}")
+        return rejected
     if status in {408, 409, 425} or status >= 500:
-        return ServerFaultError(said, status=status, retry_after=retry_after(header, text, now))
+        fault = ServerFaultError(said, status=status, retry_after=retry_after(header, text, now))
+        fault.busy = too_many_at_once(status, f"{code} {message}")
+        return fault
     if status in {400, 413, 422}:
         return _bad_request(status, code, message, said)
     if 300 <= status < 400:

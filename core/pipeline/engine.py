@@ -167,17 +167,28 @@ class Engine:
             await self._out.put(None)
 
     def _hire(self) -> None:
-        while self._crew is not None and len(self._workers) < self.window:
+        """Fill the crew up to the window while there are items to take."""
+        if self._crew is None or self._feed is None or self._feed.exhausted or self.halted is not None:
+            return
+        while len(self._workers) < self.window:
             worker = self._crew.create_task(self._work())
             self._workers.add(worker)
             worker.add_done_callback(self._workers.discard)
 
     async def _work(self) -> None:
-        while len(self._workers) <= self.window and self.halted is None:
+        while self.halted is None and not self._one_too_many():
             work = await self._next()
             if work is None:
                 return
             await self._process(work)
+
+    def _one_too_many(self) -> bool:
+        """Whether this worker leaves because the window has shrunk; it is counted out at once: not all may leave."""
+        here = asyncio.current_task()
+        if here is None or len(self._workers) <= self.window:
+            return False
+        self._workers.discard(here)
+        return True
 
     async def _next(self) -> Work | None:
         """A new item, or where there is none an old one for its second pass."""

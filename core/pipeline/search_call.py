@@ -84,7 +84,7 @@ class SearchCall:
     async def _send(self, attempt_id: int, attempt: Attempt, sent: float) -> list[NodeResult]:
         """The search's results; whatever goes wrong, a bug in a backend too, its attempt is closed."""
         try:
-            found = await self._search()
+            found = await self._watched(sent)
             return [self._result(part, rows) for part, rows in zip(self.job.parts, found, strict=True)]
         except SearchError as error:
             await self._close(attempt_id, attempt, sent, "failed", str(error))
@@ -95,6 +95,21 @@ class SearchCall:
         except Exception as error:
             await self._close(attempt_id, attempt, sent, "failed", f"Unexpected {type(error).__name__}: {error}")
             raise
+
+    async def _watched(self, sent: float) -> list[list[Evidence]]:
+        """The search, of which whatever sizes its gate is told; a search that takes too long is one too many."""
+        watch, outcome, busy = self.context.searches, Outcome.IGNORED, False
+        crowd = watch.sent(sent) if watch else 0
+        try:
+            found = await self._search()
+            outcome = Outcome.SUCCESS
+            return found
+        except SearchError as error:
+            outcome, busy = Outcome.OVERLOAD, isinstance(error.__cause__, TimeoutError)
+            raise
+        finally:
+            if watch:
+                watch.ended(sent, crowd, outcome, busy=busy)
 
     async def _search(self) -> list[list[Evidence]]:
         searcher, seconds = self.context.searcher, self.context.search_timeout_s

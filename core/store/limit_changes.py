@@ -12,12 +12,10 @@ from core.store.writer import Work, Writer
 
 _COLUMNS = "run_id, t, at, resource, endpoint, old, new, reason, phase, who"
 _INSERT = f"INSERT INTO limit_changes ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 - constants
-# The newest limit of each endpoint that held for a while, or the newest at all: what was in force for a moment in an
-# outage or a probe is not where to begin again.
-_GOOD = """SELECT resource, endpoint, new FROM (
-    SELECT resource, endpoint, new, rowid AS n, phase NOT IN ('down', 'up', 'recover', 'cut', 'probe') AS steady
-    FROM limit_changes WHERE run_id = ? AND phase NOT IN ('fixed', 'held'))
-    ORDER BY steady, n"""
+# The newest limit that was settled on, else the newest of a search, else the newest at all: what was in force for a
+# moment in an outage or a probe is not where to begin again.
+_GOOD = """SELECT resource, endpoint, new FROM limit_changes WHERE run_id = ? AND phase NOT IN ('fixed', 'held')
+    ORDER BY CASE WHEN phase = 'hold' THEN 2 WHEN phase IN ('down', 'recover', 'probe') THEN 0 ELSE 1 END, rowid"""
 
 Key = tuple[str, str]
 

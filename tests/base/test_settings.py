@@ -215,7 +215,7 @@ MISTAKES = {
     "unknown search key": ('[search]\ncolection = "x" # HERE\n', "did you mean 'collection'?"),
     "unknown endpoint key": (ENDPOINT + 'modles = ["x"] # HERE\n', "did you mean 'models'?"),
     "limit 0": ("llm_limit = 0 # HERE\n", "llm_limit = 0: must be a whole number of 1 or more"),
-    "limit auto": ('llm_limit = "auto" # HERE\n', '"auto" is not available yet'),
+    "limit a word": ('llm_limit = "much" # HERE\n', "1 or more, or auto"),
     "limit a flag": ("search_limit = true # HERE\n", "must be a whole number of 1 or more"),
     "window": ("window = -1 # HERE\n", "must be a whole number of 0 or more"),
     "budget": ('budget = "much" # HERE\n', "must be an amount in US dollars"),
@@ -259,7 +259,7 @@ def test_a_mistake_in_the_file_names_its_line(tmp_path: Path, mistake: str) -> N
     [
         ({"BRIGADE_LLM_LIMIT": "0"}, {}, "environment BRIGADE_LLM_LIMIT: llm_limit = '0': must be a whole"),
         ({"BRIGADE_LLM_LIMIT": "4.5"}, {}, "llm_limit = '4.5'"),
-        ({}, {"llm_limit": "auto"}, "command line --llm-limit: llm_limit = 'auto': .*\"auto\" is not available yet"),
+        ({}, {"llm_limit": "much"}, "command line --llm-limit: llm_limit = 'much': .* 1 or more, or auto"),
         ({}, {"search_limit": 0}, "command line --search-limit: search_limit = 0"),
         ({}, {"llm_url": "ftp://x"}, "command line --llm-url: llm_url = 'ftp://x': must be an address"),
         ({}, {"llm_url": "http://x:99999"}, "must be an address"),
