@@ -38,6 +38,7 @@ from core.tuning.scale import Ask, scale
 
 Items = str | int | Sequence[str]
 SAMPLE = 50
+CANDIDATES = 200
 SETTLE_S = 2.0
 AUTO = "auto"
 
@@ -67,12 +68,29 @@ class Planning(Configuring):
 
     what_if = forecast
 
-    def _forecast(self, workload: Workload, items: Items, asked: WhatIf) -> Forecast:
+    def _forecast(self, workload: Workload, items: Items, asked: WhatIf, runs: Sequence[str] = ()) -> Forecast:
+        """The forecast from these runs, else from the workload's history."""
         proposal = self._proposal(workload, items, asked)
-        told = forecast(proposal, self._history(workload))
+        told = forecast(proposal, self.store.reports.history_of(runs) if runs else self._history(workload))
         if self._asked("llm_limit", asked) != AUTO:
             return told
         return replace(told, caveats=(*told.caveats, Caveat("auto_limit", {"limit": proposal.llm_limit})))
+
+    def _spread(self, workload: Workload, ids: Sequence[str], n: int) -> list[str]:
+        """So many of the items, from those with few reviews to those with many."""
+        some = dict.fromkeys(ids[k * len(ids) // min(CANDIDATES, len(ids))] for k in range(min(CANDIDATES, len(ids))))
+        found = [item for i in some if (item := self.store.catalogue.item(workload.item_kind, i)) is not None]
+        found.sort(key=lambda item: item.reviews)
+        count = min(n, len(found))
+        return [found[(2 * k + 1) * len(found) // (2 * count)].id for k in range(count)]
+
+    @staticmethod
+    def _sampled(run: RunView, told: Forecast) -> Forecast:
+        """A forecast that rests on a run made for it."""
+        if told.basis == "none":
+            return told
+        caveat = Caveat("sampled", {"run_id": run.id, "items": run.done, "cost": run.cost_usd})
+        return replace(told, basis="sample", caveats=(caveat, *told.caveats))
 
     def plan_for(
         self,

@@ -30,12 +30,14 @@ from core.models.discovery import Discovery, WarmUp
 from core.pipeline.control import ACTIONS, LIMITS, parse_allocation
 from core.pipeline.sizing import AUTO, STARTS, Sizing, Wanted, parse_bound, parse_wanted, sizing_again
 from core.pipeline.sizing import BOUNDS as BOUND_ACTIONS
-from core.planning import Planning, WhatIf
+from core.planning import WhatIf
 from core.runtime import Runtime
 from core.samples import Samples
 from core.searching import Found, search_items
 from core.store import Store
+from core.sweeping import Sweeping
 from core.tuning.errors import kept
+from core.tuning.sweep_order import SweepOrder
 
 ENDED = (RunStatus.FINISHED, RunStatus.CANCELLED)
 BOUNDS = ("llm_min", "llm_max", "search_min", "search_max")
@@ -43,7 +45,7 @@ SAMPLE = 5
 FROM_SETTINGS = ("llm_limit", "search_limit", *BOUNDS, "slo_p95", "model", "window", "budget")
 
 
-class Service(Planning):
+class Service(Sweeping):
     """One store, one runtime thread, and the runs that this process owns."""
 
     def __init__(self, settings: Settings, store: Store, env: Mapping[str, str]) -> None:
@@ -165,7 +167,7 @@ class Service(Planning):
         if ended.pending:
             self.stop(run_id, "The time for a sample was up.", at_once=True)
         if not ended.done:
-            msg = f"The sample run {run_id} got none of its {len(some)} items done ({ended.status.value}). {ended.reason}"
+            msg = f"Sample run {run_id} got none of its {len(some)} items done ({ended.status.value}). {ended.reason}"
             raise RunError(msg)
         return self._sampled(ended, self._forecast(launch.workload, launch.items, _what(launch), (run_id,)))
 
@@ -177,15 +179,13 @@ class Service(Planning):
         """A launch of what is wanted; the settings say the rest."""
         loaded = self.workload(workload)
         given = {name: value for name, value in wanted.items() if value is not None}
-        chosen = {name: given.get(name, getattr(self.settings, name)) for name in FROM_SETTINGS}
+        usual = {name: getattr(self.settings, name) for name in FROM_SETTINGS}
+        usual |= {f"{resource}_limit": self.usual_limit(resource) for resource in STARTS}
+        chosen = {name: given.get(name, usual[name]) for name in FROM_SETTINGS}
         if chosen["llm_limit"] != AUTO and "slo_p95" not in given and not self._by_hand("slo_p95"):
             chosen["slo_p95"] = None  # said for auto, in a file
         overrides = models_by_hand(given.get("stage_models", {}), who)
         return Launch(loaded, tuple(self._select(loaded, items)), who, overrides=overrides, **chosen)
-
-    def _by_hand(self, setting: str) -> bool:
-        """Whether a setting was given on the command line."""
-        return self.settings.sources.get(setting, "").startswith("command line")
 
     def _capped(self, workload: Workload, llm_limit: int) -> int:
         """A limit that a workload's own most does not pass."""
@@ -284,6 +284,15 @@ class Service(Planning):
     def warm_up(self, endpoint: str, model: str) -> WarmUp:
         """Send an endpoint one tiny call: it loads a model that sleeps, and shows its pace. Paid for like any other."""
         return self._launcher.warm_up(self._named(endpoint).endpoint, model)
+
+    # Sweeps
+
+    def start_sweep(self, order: SweepOrder, *, who: str) -> str:
+        """Measure the limits of one endpoint, or of the searches, with real calls; the id of the sweep and its run.
+
+        What speaks against it is said before anything is spent: UsageError, or RunError for items, budget, a tuner.
+        """
+        return self._launcher.start(self._sweep_launch(order, who))
 
     # In and out
 

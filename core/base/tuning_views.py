@@ -128,13 +128,16 @@ class Suggestion:
     are at their most), `lower_limit` (resource, old, new: as fast with fewer), `raise_seats` (name, old, new),
     `raise_rate` (name), `add_endpoint` (name), `raise_stage` (name, old, new), `wait_for_endpoint` (name),
     `more_processes`, `faster_disk`, `longer_run` (nothing held it back: the run was too short or its window too small).
-    gain: items per second more, as a share; None where it cannot be told. basis: `simulation`, `arithmetic`, `none`.
+    gain: items per second more, as a share; None where it cannot be told. basis: `simulation`, `arithmetic`, `none`,
+    or `extrapolation` where so many calls in flight were never measured: the gain is then anything from `between[0]`
+    (no more throughput than was measured) to `between[1]` (no slower than was measured).
     """
 
     key: str
     values: Mapping[str, Any] = field(default_factory=dict)
     gain: float | None = None
     basis: str = "none"
+    between: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -226,7 +226,7 @@ class StageHistory:
     `quantiles` are equally spaced from 0 to 1. in_flight: how many were in flight at the endpoint meanwhile (mean);
     `levels` say what they took at other numbers, over all the runs. Costs are per successful request and hold what
     its failed tries cost too; None where nothing was priced. failure_share: tries that failed or were rejected, of
-    all, each after failure_s; skip_share: parts for which no call was needed, of all; commit_s: seconds for which a write
+    all, each after failure_s; skip_share: parts for which no call was needed, of all; commit_s: seconds that a write
     to the ledger took, before a call and after it.
     """
 
@@ -275,7 +275,8 @@ class Forecast:
     in flight only, so that the range tells how little is known; `beyond_measured` (endpoint, measured, wanted): more
     in flight than ever measured; `few_requests` (stage, requests); `borrowed_endpoint` (endpoint, of): no call has
     been measured there, another's are taken; `unpriced` (stages); `steady_state` (simulated, items): so many items
-    were simulated, the rest follows from their steady rate; `auto_limit` (limit): it will be found while running.
+    were simulated, the rest follows from their steady rate; `auto_limit` (limit): it will be found while running;
+    `sampled` (run_id, items, cost): from a run over so many items that was made for it.
     """
 
     items: int

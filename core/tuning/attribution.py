@@ -8,13 +8,15 @@ from functools import cached_property
 
 from core.base.tuning_views import Attribution, Share, Suggestion
 from core.base.views import StageHistory
-from core.tuning.forecast import rate, simulated
+from core.tuning.forecast import FLAT, FULL, rate, reach, simulated
 from core.tuning.proposal import Proposal, Study
 from core.tuning.scenario import Place, Scenario
+from core.tuning.simulate import Played
 
 WORTH = 0.3  # shares below this hold nothing back
 NO_GAIN = 0.05  # a gain below this is not worth a change
 AS_FAST = 0.97
+MANY = 1_000_000
 LONG_RUN = 400  # items of which the steady state is told
 SENTENCES = {
     "llm": "gate_full",
@@ -38,20 +40,37 @@ class Scene:
     items_per_s: float = 0.0
 
     @cached_property
+    def study(self) -> Study:
+        """What the measurements say of the run as it is."""
+        return Study(replace(self.proposal, items=max(self.proposal.items, LONG_RUN)), self.history)
+
+    @cached_property
     def scenario(self) -> Scenario | None:
         """The run as it is; None where too little is known to simulate it."""
-        study = Study(replace(self.proposal, items=max(self.proposal.items, LONG_RUN)), self.history)
-        return study.scenario() if study.plans and not study.missing else None
+        return self.study.scenario() if self.study.plans and not self.study.missing else None
 
     @cached_property
     def now(self) -> float:
         """Items per second of the run as it is, simulated."""
         return self.rate(self.scenario) if self.scenario else 0.0
 
+    def played(self, scenario: Scenario) -> Played:
+        """The beginning of a long run."""
+        return simulated(scenario, MANY, seeds=1)[1][0]
+
     def rate(self, scenario: Scenario) -> float:
         """Items per second of a scenario in its steady state."""
-        _, runs = simulated(scenario, 1_000_000, seeds=1)
-        return rate(runs[0])
+        return rate(self.played(scenario))
+
+    def between(self, **changes: object) -> tuple[float, float] | None:
+        """The least and the most that a change can bring, where it leads beyond what was measured; else None."""
+        if self.scenario is None or not self.now:
+            return None
+        beyond = replace(self.scenario, **changes)  # type: ignore[arg-type]
+        if not reach(self.study, self.played(beyond)):
+            return None
+        rates = [self.rate(replace(self.study.scenario(way), **changes)) for way in (FULL, FLAT)]  # type: ignore[arg-type]
+        return rates[0] / self.now - 1, rates[1] / self.now - 1
 
     def gain(self, **changes: object) -> float | None:
         """What changing the scenario brings, as a share; None where nothing can be simulated."""
@@ -113,7 +132,9 @@ def _resize(top: Share, scene: Scene) -> Suggestion:
     old = int(getattr(scene.proposal, name))
     gain = scene.gain(**{name: 2 * old})
     if gain is None or gain >= NO_GAIN:
-        return _simulated("raise_limit", {"resource": resource, "old": old, "new": 2 * old}, gain)
+        told = _simulated("raise_limit", {"resource": resource, "old": old, "new": 2 * old}, gain)
+        between = scene.between(**{name: 2 * old})
+        return replace(told, basis="extrapolation", between=between) if between else told
     fewer = scene.gain(**{name: max(1, old // 2)})
     if old > 1 and fewer is not None and fewer >= AS_FAST - 1:
         return _simulated("lower_limit", {"resource": resource, "old": old, "new": max(1, old // 2)}, fewer)

@@ -58,7 +58,7 @@ def _unknown(study: Study) -> Caveat:
 
 def _measured(study: Study, told: Forecast) -> Forecast:
     size, runs = simulated(study.scenario(), told.items)
-    caveats = [*study.caveats(), *_reach(study, runs[0])]
+    caveats = [*study.caveats(), *reach(study, runs[0])]
     cost = costs(study)
     if cost is None:
         caveats.append(Caveat("unpriced", {"stages": _unpriced(study)}))
@@ -156,7 +156,7 @@ def _origin(study: Study, endpoint: str) -> str:
     return study.origin(stages[0], endpoint)
 
 
-def _reach(study: Study, played: Played) -> list[Caveat]:
+def reach(study: Study, played: Played) -> list[Caveat]:
     """What is asked for beyond what was measured, by endpoint."""
     found = []
     for name, crowd in played.crowd.items():

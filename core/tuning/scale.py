@@ -14,6 +14,7 @@ from core.base.views import Caveat, Forecast, StageHistory
 from core.tuning.choices import likely_limits
 from core.tuning.forecast import forecast, rate, simulated
 from core.tuning.proposal import Proposal, Study, typical
+from core.tuning.speed import REACH
 
 DAY_S = 86_400.0
 GOOD = 0.95
@@ -57,7 +58,7 @@ def scale(proposal: Proposal, history: Sequence[StageHistory], ask: Ask) -> Scal
 def good_limit(study: Study, history: Sequence[StageHistory]) -> int:
     """The lowest limit with nearly the best throughput among those that were measured."""
     most = max(level.in_flight for h in history if h.resource == "llm" for level in h.levels)
-    limits = [n for n in likely_limits(replace(study.proposal, llm_limit=1), history) if n <= most] or [1]
+    limits = [n for n in likely_limits(replace(study.proposal, llm_limit=1), history) if n <= most * REACH] or [1]
     rates = {n: _rate(Study(_at(study.proposal, n), history)) for n in limits}
     return min(n for n in limits if rates[n] >= GOOD * max(rates.values()))
 
