@@ -14,6 +14,7 @@ from core.directions import Directions, Notices, Told
 from core.flow import Budget
 from core.launch import Launch
 from core.pipeline.allocations import Allocations
+from core.pipeline.controller import Algorithm, knee
 from core.pipeline.engine import Engine
 from core.store import Store
 
@@ -38,8 +39,8 @@ class Assembly:
         """What the run's stages use."""
         return self.directions.allocations
 
-    def engine(self, store: Store, before: RunView) -> Engine:
-        """The engine of the run; `before` is what earlier sessions left of it."""
+    def engine(self, store: Store, before: RunView, algorithm: Algorithm = knee) -> Engine:
+        """The engine of the run; `before` is what earlier sessions left of it, `algorithm` what sizes it in auto."""
         launch = self.launch
         engine = Engine(
             launch.workload,
@@ -48,6 +49,7 @@ class Assembly:
             searcher=self.searcher,
             search_limit=launch.sizings["search"],
             llm_limit=launch.sizings["llm"],
+            algorithm=algorithm,
             window=launch.window,
             recorder=store.ledger,
             budget=Budget(launch.budget, settled=before.cost_usd or Decimal(0)),

@@ -16,12 +16,14 @@ from core.base.workload_files import find_workload
 from core.models.room import check_room
 from core.pipeline.allocations import Allocations
 from core.pipeline.sizing import AUTO, CEILING, Sizing, Wanted, kept_sizings, sizing_again
+from core.tuning.sweep_order import SweepOrder, order_again
 
 
 @dataclass(frozen=True, slots=True)
 class Launch:
     """A run to be: checked input, nothing written yet. model '' means: whatever the server offers first; overrides
-    are what operators gave single stages by hand, by `stage.key`; forecast: what it is expected to come to.
+    are what operators gave single stages by hand, by `stage.key`; forecast: what it is expected to come to; sweep: what
+    its limit is to go through instead of being sized.
 
     ConfigError or UnknownError for what no run can be given.
     """
@@ -41,6 +43,7 @@ class Launch:
     search_max: int = CEILING
     slo_p95: float | None = None
     forecast: Mapping[str, Any] | None = None
+    sweep: SweepOrder | None = None
 
     @property
     def sizings(self) -> dict[str, Sizing]:
@@ -74,6 +77,7 @@ class Launch:
             "window": self.window,
             "limits": kept_sizings(self.sizings),
             "forecast": self.forecast,
+            "sweep": None if self.sweep is None else self.sweep.kept(),
             "budget_usd": None if self.budget is None else str(self.budget),
             "search": settings.search.backend,
             "connections": given_connections(settings),
@@ -116,6 +120,7 @@ def launch_again(run: RunView, settings: Settings, who: str) -> Launch:
         overrides={**models_by_hand(kept.get("stage_models", {}), "an earlier session"), **controls},
         window=int(kept.get("window", 0)),
         forecast=kept.get("forecast"),
+        sweep=order_again(run.workload, kept["sweep"]) if kept.get("sweep") else None,
         budget=None if budget is None else Decimal(str(budget)),
     )
 

@@ -25,9 +25,11 @@ from core.directions import Notices, Told
 from core.launch import Launch, launch_again
 from core.models.discovery import Discovery, WarmUp
 from core.pipeline.control import Commands
+from core.pipeline.controller import knee
 from core.pipeline.driver import Order, RunDriver
 from core.runtime import Runtime
 from core.store import Store
+from core.sweep_run import SweepRun, sweep_of
 
 CLOSED = "The program was closed."
 log = logging.getLogger(__name__)
@@ -81,9 +83,9 @@ class Launcher:
         async with self.connections(told) as connections:
             await Assembly.of(launch, connections, self._notices, told)
 
-    def connections(self, told: Told | None = None) -> Connections:
+    def connections(self, told: Told | None = None, notices: Notices | None = None) -> Connections:
         """Connections to everything that the settings name, and what the store's say beside them; not open yet."""
-        settings = self._settings if told is None else self._notices.settings_now(told)
+        settings = self._settings if told is None else (notices or self._notices).settings_now(told)
         return Connections(settings, self._env, self._practice)
 
     def discover(self, endpoint: EndpointConfig) -> Discovery:
@@ -156,22 +158,32 @@ class Launcher:
         resumed: bool,
         retry: Sequence[ItemStatus],
     ) -> RunView:
-        told = await asyncio.to_thread(self._notices.read)
-        async with self.connections(told) as connections:
-            assembly = await Assembly.of(launch, connections, self._notices, told)
+        sweep = await asyncio.to_thread(sweep_of, run_id, launch, self._store, self._notices)
+        notices = sweep.notices(self._notices) if sweep else self._notices
+        told = await asyncio.to_thread(notices.read)
+        async with self.connections(told, notices) as connections:
+            assembly = await Assembly.of(sweep.launch if sweep else launch, connections, notices, told)
+            if sweep:
+                await asyncio.to_thread(sweep.claim, connections, self._owner)
             await asyncio.to_thread(self._write, run_id, assembly, resumed=resumed)
             if retry:
                 await asyncio.to_thread(self._store.runs.requeue, run_id, retry)
-            before = await asyncio.to_thread(self._store.runs.view, run_id)
-            driver = RunDriver(
-                self._store,
-                Order(run_id, self._owner, resumed),
-                assembly.engine(self._store, before),
-                Commands(self._store, run_id, assembly.allocations),
-                assembly.directions,
-            )
+            driver = await self._driver(Order(run_id, self._owner, resumed), assembly, sweep)
             self._hand_over(run_id, driver)
-            return await driver.drive(lambda: _set(ready))
+            ended = await driver.drive(lambda: _set(ready))
+            if sweep:
+                await sweep.close(ended)
+            return ended
+
+    async def _driver(self, order: Order, assembly: Assembly, sweep: SweepRun | None) -> RunDriver:
+        """What drives a run that has its row; the limit of a sweep follows its schedule."""
+        before = await asyncio.to_thread(self._store.runs.view, order.run_id)
+        engine = assembly.engine(self._store, before, sweep.algorithm if sweep else knee)
+        if sweep:
+            await asyncio.to_thread(sweep.record)
+            sweep.attach(engine)
+        commands = Commands(self._store, order.run_id, assembly.allocations)
+        return RunDriver(self._store, order, engine, commands, assembly.directions)
 
     def _hand_over(self, run_id: str, driver: RunDriver) -> None:
         """From here on `stop` reaches the run; one that was on its way while the service closed is told now."""

@@ -19,6 +19,7 @@ from core.cli import (
     running,
     searching,
     serve,
+    sweeping,
 )
 from core.cli.failures import guarded
 from core.cli.options import Parser, common
@@ -34,6 +35,7 @@ GROUPS = (
     exporting,
     allocating,
     endpoints,
+    sweeping,
     practice,
     serve,
     doctor,

@@ -11,12 +11,30 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from math import ceil, log2, sqrt
 from statistics import fmean
+from typing import Protocol
 
 from core.base.views import SweepPoint
 
 ENOUGH = 0.95  # of the best rate: the knee's
 SATURATED = 0.90  # of the best rate: from here on a point says nothing of the slope below
 GROWING = 0.07  # per doubling: less is no growth
+
+
+class Measured(Protocol):
+    """What was measured at one limit, as a sweep keeps it or as it was measured."""
+
+    @property
+    def limit(self) -> int: ...
+    @property
+    def calls_per_s(self) -> float: ...
+    @property
+    def latency_s(self) -> float: ...
+    @property
+    def p95_s(self) -> float: ...
+    @property
+    def error(self) -> float: ...
+    @property
+    def in_flight(self) -> float: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +113,7 @@ def _at_length(point: SweepPoint, tokens: float) -> SweepPoint:
     return replace(point, latency_s=latency, calls_per_s=rate, tokens_per_s=rate * tokens, tokens=tokens)
 
 
-def fit(points: Sequence[SweepPoint]) -> Curve | None:
+def fit(points: Sequence[Measured]) -> Curve | None:
     """Least squares through the points below saturation (the first two at least); None with fewer than two."""
     best = max((p.calls_per_s for p in points), default=0.0)
     if len(points) < 2 or best <= 0:
@@ -120,7 +138,7 @@ def _knee(points: Sequence[SweepPoint], curve: Curve | None) -> tuple[int, str]:
     best = max(p.calls_per_s for p in points)
     place = next(n for n, p in enumerate(points) if p.calls_per_s >= ENOUGH * best)
     high = points[place].limit
-    if place == len(points) - 1 and _grows(points):
+    if place == len(points) - 1 and (len(points) < 2 or grows(points)):
         return high, "growing"
     if place == 0 or curve is None:
         return high, "knee"
@@ -128,14 +146,12 @@ def _knee(points: Sequence[SweepPoint], curve: Curve | None) -> tuple[int, str]:
     return (high if wanted >= high else max(points[place - 1].limit + 1, ceil(wanted))), "knee"
 
 
-def _grows(points: Sequence[SweepPoint]) -> bool:
-    """Whether the last step up still gave more than 7 % per doubling, beyond what chance does."""
-    if len(points) < 2:
-        return True
-    before, last = points[-2:]
+def grows(points: Sequence[Measured], least: float = GROWING) -> bool:
+    """Whether the last of two steps or more still gave more than 7 % per doubling, beyond what chance does."""
+    before, last = points[-2], points[-1]
     gain = last.calls_per_s / before.calls_per_s - 1
     chance = sqrt(before.error**2 + last.error**2)
-    return gain - chance > GROWING * log2(last.limit / before.limit)
+    return gain - chance > least * log2(last.limit / before.limit)
 
 
 def _within(points: Sequence[SweepPoint], knee: int, slo_s: float, verdict: str) -> tuple[int, str]:
