@@ -2,8 +2,8 @@
 
 The run is simulated (`core.tuning.simulate`) with several seeds; of a large one the beginning, whose steady rate says
 what the rest takes. The range holds four cases of five: the seeds' spread, the error of the measured means, the fit's
-error, and 3 % for what no simulation knows. Where more calls are in flight than were ever measured, the range reaches
-from "no slower than there" to "no more throughput than there".
+error and the gap to what was measured, and 3 % for what no simulation knows. Where more calls are in flight than were
+ever measured, the range reaches from "no slower than there" to "no more throughput than there".
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
-from math import hypot, sqrt
+from math import hypot, log2, sqrt
 from statistics import fmean, pstdev
 
 from core.base.views import Caveat, Forecast, StageHistory
@@ -26,6 +26,7 @@ WINDOWS = 4
 MANY_CALLS = 6000
 MODEL_ERROR = 0.03
 COST_ERROR = 0.02
+GAP_ERROR = 0.05
 Z80 = 1.28
 P90_P10 = 2.56
 WORTH_NAMING = 0.3
@@ -132,9 +133,11 @@ def _standard_error(rows: Sequence[StageHistory]) -> float:
 
 
 def _fit_error(study: Study, played: Played) -> float:
-    """The fit's error at the busiest endpoint, where so many in flight differ from what was measured there."""
+    """The fit's error at the busiest endpoint, and 5 % for each doubling between so many and the nearest measured."""
     name = max(played.crowd, key=lambda endpoint: played.crowd[endpoint])
-    return study.speed(_origin(study, name)).error
+    origin, crowd = _origin(study, name), max(played.crowd[name], 1.0)
+    gap = min((abs(log2(level / crowd)) for level in study.measured(origin)), default=0.0)
+    return hypot(study.speed(origin).error, GAP_ERROR * gap)
 
 
 def _bound(study: Study, beyond: float) -> float:

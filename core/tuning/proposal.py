@@ -105,6 +105,11 @@ class Study:
             found = self._speeds[endpoint] = fit(h for h in self._history if h.endpoint == endpoint)
         return found
 
+    def measured(self, endpoint: str) -> list[float]:
+        """The numbers in flight at an endpoint of which enough calls were measured."""
+        rows = [h for h in self._history if h.endpoint == endpoint]
+        return [level.in_flight for h in rows for level in h.levels if level.requests >= FEW]
+
     def origin(self, stage: str, endpoint: str) -> str:
         """The endpoint whose measurements stand for a stage there: itself, else where most was measured."""
         rows = self.seen[stage]

@@ -7,7 +7,7 @@ import json
 import random
 import selectors
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -171,13 +171,15 @@ async def _measure(
     clock = LoopClock()
     lanes = [
         (Lane(name, limit=limit, clock=clock), Route(name, "small", LawModel(preset, seed + n), PerToken()))
-        for n, (name, limit) in enumerate([("gpu", None)] if not seats else [(f"gpu{i}", s) for i, s in enumerate(seats)])
+        for n, (name, limit) in enumerate(
+            [("gpu", None)] if not seats else [(f"gpu{i}", s) for i, s in enumerate(seats)]
+        )
     ]
     pool = Pool(lanes, clock=clock)
     engine = Engine(
         workload,
         pools=lambda _: pool,
-        allocate=lambda stage: _small(stage),
+        allocate=_small,
         searcher=SlowSearcher(seed=seed),
         search_limit=search_limit,
         llm_limit=llm_limit,
@@ -208,8 +210,6 @@ def keep(path: Path, workload: Workload, items: Sequence[Item], measured: Measur
 
 
 async def _write(store: Store, run_id: str, recorder: MemoryRecorder) -> None:
-    from dataclasses import replace
-
     async def one(attempt: Any, settlement: Any) -> None:
         mine = replace(attempt, run_id=run_id)
         await store.ledger.settle(await store.ledger.begin(mine), mine, settlement)
