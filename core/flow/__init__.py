@@ -6,7 +6,7 @@ from core.flow.crowding import Crowding
 from core.flow.gate import UNLIMITED, Gate, StoppedError, check_limit
 from core.flow.patience import Patience
 from core.flow.rates import Change, Rates
-from core.flow.rates_line import Reservation
+from core.flow.rates_line import Load, Reservation
 from core.flow.retry import Backoff, RetryBudget
 from core.flow.waits import IDLE_S, StagePatience, Took, Waits
 
@@ -20,6 +20,7 @@ __all__ = [
     "Change",
     "Crowding",
     "Gate",
+    "Load",
     "Patience",
     "Rates",
     "Reservation",

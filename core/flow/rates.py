@@ -7,7 +7,7 @@
         rates.rejected(reservation.started_at, error.retry_after)
         rates.refund(reservation)
     ...
-    rates.settle(reservation, reply.usage)          # whatever was sent and not rejected ends here
+    rates.settle(reservation, Load(read, written))  # whatever was sent and not rejected ends here
 
 It belongs to one event loop. The arithmetic is in `bucket` and `pacer`, the waiting in `rates_line`.
 """
@@ -25,8 +25,8 @@ from core.base.errors import ConfigError
 from core.flow.bucket import Bucket
 from core.flow.gate import StoppedError
 from core.flow.pacer import Pacer
-from core.flow.rates_headers import KINDS, Told, read
-from core.flow.rates_line import NO_MARKS, Line, Marks, Reservation
+from core.flow.rates_headers import KINDS, Kind, Told, read
+from core.flow.rates_line import NO_MARKS, Line, Load, Marks, Reservation
 
 # What a bucket holds before the server has said what is left: a second's worth, for its own burst is not known.
 BURST_S = 1.0
@@ -61,8 +61,10 @@ class Rates:
         self._clock = clock
         self._rng = rng or random.Random()
         now = clock.monotonic()
-        self._set = {"requests": _checked("rpm", rpm), "tokens": _checked("tpm", tpm)}
-        self._buckets = {kind: _bucket(limit, now) for kind, limit in self._set.items() if limit is not None}
+        self._set = _quotas(rpm, tpm)
+        self._buckets: dict[Kind, Bucket] = {
+            kind: _bucket(limit, now) for kind, limit in self._set.items() if limit is not None
+        }
         self._pacer = Pacer(now)
         self._line = Line(clock, self, self._stopped)
         self._number = 0
@@ -98,48 +100,46 @@ class Rates:
         """How many cascades of rejections there were."""
         return self._pacer.events
 
-    async def admit(self, tokens: int = 0, priority: float = 0.0) -> Reservation:
+    async def admit(self, tokens: Load | int = 0, priority: float = 0.0) -> Reservation:
         """Wait for room for a call of about so many tokens; StoppedError once shut. Lowest priority value first."""
         if self._line.waiting or self._line.shut or self.wait(tokens) > 0:
             return await self._line.join(tokens, priority)
         return self.take(tokens)
 
-    def wait(self, tokens: int) -> float:
+    def wait(self, tokens: Load | int) -> float:
         """Seconds until a call of so many tokens may be sent, were it the first in line."""
         if not self._buckets and not self._pacer.active:
             return 0.0
-        now = self._clock.monotonic()
-        waits = [bucket.wait(self._amount(kind, tokens), now) for kind, bucket in self._buckets.items()]
+        now, load = self._clock.monotonic(), Load.of(tokens)
+        waits = [bucket.wait(load.amount(kind), now) for kind, bucket in self._buckets.items()]
         return max(0.0, self._pacer.wait(now), *waits)
 
-    def take(self, tokens: int) -> Reservation:
+    def take(self, tokens: Load | int) -> Reservation:
         """Take a place without waiting for it (`admit` does both)."""
-        now = self._clock.monotonic()
+        now, load = self._clock.monotonic(), Load.of(tokens)
         self._number += 1
         self._pacer.take(now)
-        marks = self._taken(tokens, now) if self._buckets else NO_MARKS
-        return Reservation(tokens, now, self._number, marks)
+        marks = self._taken(load, now) if self._buckets else NO_MARKS
+        return Reservation(load, now, self._number, marks)
 
-    def _taken(self, tokens: int, now: float) -> Marks:
+    def _taken(self, load: Load, now: float) -> Marks:
         for kind, bucket in self._buckets.items():
-            bucket.take(self._amount(kind, tokens), now)
-        requests, limit = self._buckets.get("requests"), self._buckets.get("tokens")
-        return requests.mark() if requests else None, limit.mark() if limit else None
+            bucket.take(load.amount(kind), now)
+        there = (self._buckets.get(kind) for kind in KINDS)
+        return tuple(bucket.mark() if bucket else None for bucket in there)
 
-    @staticmethod
-    def _amount(kind: str, tokens: int) -> float:
-        return 1.0 if kind == "requests" else float(max(tokens, 0))
-
-    def settle(self, reservation: Reservation, tokens_used: int) -> None:
+    def settle(self, reservation: Reservation, used: Load | int) -> None:
         """A call was accepted and used so many tokens (once: what follows for the same reservation is ignored)."""
         if not reservation.open:
             return
         reservation.open = False
         self._pacer.answered()
-        bucket = self._buckets.get("tokens")
-        # A server that says what is left has its own way of counting: its word is followed instead.
-        if bucket is not None and not bucket.followed:
-            bucket.give(max(reservation.tokens, 0) - max(tokens_used, 0), self._clock.monotonic())
+        now, spent = self._clock.monotonic(), Load.of(used)
+        for kind, bucket in self._buckets.items():
+            # A server that says what is left has its own way of counting: its word is followed instead.
+            if not bucket.followed:
+                bucket.give(reservation.load.amount(kind) - spent.amount(kind), now)
+        if self._buckets:
             self._line.move()
 
     def refund(self, reservation: Reservation) -> None:
@@ -150,7 +150,7 @@ class Rates:
         self._pacer.withdraw(reservation.started_at)
         now = self._clock.monotonic()
         for kind, bucket in self._buckets.items():
-            bucket.give(self._amount(kind, reservation.tokens), now)
+            bucket.give(reservation.load.amount(kind), now)
         self._line.move()
 
     def rejected(self, started_at: float, retry_after: float | None = None) -> Change | None:
@@ -182,7 +182,7 @@ class Rates:
 
     def retune(self, rpm: float | None, tpm: float | None) -> None:
         """Other quotas by the operator's hand, from now on (None: not limited, but by what the server says)."""
-        self._set = {"requests": _checked("rpm", rpm), "tokens": _checked("tpm", tpm)}
+        self._set = _quotas(rpm, tpm)
         now = self._clock.monotonic()
         for kind, limit in self._set.items():
             bucket = self._buckets.get(kind)
@@ -199,7 +199,7 @@ class Rates:
         if told.limit is None:
             return None
         now, kind = self._clock.monotonic(), told.kind
-        limit = min(told.limit, self._set[kind] or told.limit)
+        limit = min(told.limit, self._set.get(kind) or told.limit)
         bucket = self._buckets.get(kind)
         if bucket is None:
             self._buckets[kind] = _bucket(limit, now)
@@ -247,6 +247,10 @@ class Rates:
 
     def _stopped(self) -> StoppedError:
         return StoppedError(f"The rates of {self.name or 'the endpoint'} are shut.")
+
+
+def _quotas(rpm: float | None, tpm: float | None) -> dict[Kind, float | None]:
+    return {"requests": _checked("rpm", rpm), "tokens": _checked("tpm", tpm)}
 
 
 def _checked(name: str, limit: float | None) -> float | None:

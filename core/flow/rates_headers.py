@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
-Kind = Literal["requests", "tokens"]
-KINDS: tuple[Kind, ...] = ("requests", "tokens")
+Kind = Literal["requests", "tokens", "input-tokens", "output-tokens"]
+KINDS: tuple[Kind, ...] = ("requests", "tokens", "input-tokens", "output-tokens")
 
 LARGEST = 1e12
 LONGEST_RESET_S = 7 * 86_400.0
@@ -31,9 +31,17 @@ class Told:
 
 
 def read(headers: Mapping[str, str], wall: float) -> list[Told]:
-    """What the headers say of requests and of tokens. `wall`: seconds since the epoch, for a reset that is a date."""
+    """What the headers say of requests and of tokens: of all, or of those read and those written.
+
+    Where Anthropic's tokens are but the stricter of the two others once more, they are left out: counted against all
+    tokens of a call, it would be kept twice too strictly. `wall`: seconds since the epoch, for a reset that is a date.
+    """
     found = {name.lower(): value for name, value in headers.items() if "ratelimit" in name.lower()}
-    return [told for kind in KINDS if (told := _told(found, kind, wall))] if found else []
+    told = {kind: one for kind in KINDS if (one := _told(found, kind, wall))} if found else {}
+    whole, parts = told.get("tokens"), [told[kind] for kind in KINDS[2:] if kind in told]
+    if whole and any(whole.limit == part.limit for part in parts):
+        del told["tokens"]
+    return list(told.values())
 
 
 def _told(found: Mapping[str, str], kind: Kind, wall: float) -> Told | None:

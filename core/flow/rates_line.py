@@ -5,42 +5,63 @@ from __future__ import annotations
 import asyncio
 import heapq
 from collections.abc import Callable
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from core.base.clock import Clock
+from core.flow.rates_headers import KINDS, Kind
 
 SHORTEST_SLEEP_S = 1e-3
 
-# What the buckets of requests and of tokens held right after a call was admitted (None: no such bucket then).
-Marks = tuple[float | None, float | None]
-NO_MARKS: Marks = (None, None)
+# What the bucket of each kind of quota held right after a call was admitted (None: no such bucket then).
+Marks = tuple[float | None, ...]
+NO_MARKS: Marks = (None,) * len(KINDS)
+
+
+class Load(NamedTuple):
+    """The tokens of a call: those it reads, and those it writes or may write. A plain number stands for the first."""
+
+    read: int
+    written: int = 0
+
+    @classmethod
+    def of(cls, tokens: Load | int) -> Load:
+        """The load of what a caller gives."""
+        return tokens if isinstance(tokens, Load) else cls(tokens)
+
+    def amount(self, kind: Kind) -> float:
+        """What it takes of a quota of that kind."""
+        if kind == "requests":
+            return 1.0
+        read, written = max(self.read, 0), max(self.written, 0)
+        return float({"tokens": read + written, "input-tokens": read, "output-tokens": written}[kind])
 
 
 class Till(Protocol):
     """What the line waits for: how long yet, taking a place, and giving one back unused."""
 
-    def wait(self, tokens: int) -> float: ...
-    def take(self, tokens: int) -> Reservation: ...
+    def wait(self, tokens: Load | int) -> float: ...
+    def take(self, tokens: Load | int) -> Reservation: ...
     def refund(self, reservation: Reservation) -> None: ...
 
 
 class Reservation:
     """A place in the quota for one call. `started_at`: monotonic seconds of its admission, for `Rates.rejected`."""
 
-    __slots__ = ("marks", "number", "open", "started_at", "tokens")
+    __slots__ = ("load", "marks", "number", "open", "started_at")
 
-    def __init__(self, tokens: int, started_at: float, number: int, marks: Marks = NO_MARKS) -> None:
-        self.tokens = tokens
+    def __init__(self, load: Load, started_at: float, number: int, marks: Marks = NO_MARKS) -> None:
+        self.load = load
         self.started_at = started_at
         self.number = number
         self.marks = marks
         self.open = True
 
     def __repr__(self) -> str:
-        return f"<Reservation {self.number}, {self.tokens} tokens, {'open' if self.open else 'settled'}>"
+        tokens = f"{self.load.read} + {self.load.written} tokens"
+        return f"<Reservation {self.number}, {tokens}, {'open' if self.open else 'settled'}>"
 
 
-_Waiter = tuple[float, int, int, "asyncio.Future[Reservation]"]
+_Waiter = tuple[float, int, Load | int, "asyncio.Future[Reservation]"]
 
 
 class Line:
@@ -57,7 +78,7 @@ class Line:
         self._alarm: asyncio.Task[None] | None = None
         self._rings_at = 0.0
 
-    async def join(self, tokens: int, priority: float) -> Reservation:
+    async def join(self, tokens: Load | int, priority: float) -> Reservation:
         """Wait for a place."""
         if self.shut:
             raise self._stopped()

@@ -23,7 +23,7 @@ from core.base.records import (
     RunStatus,
     Settlement,
 )
-from core.flow import StoppedError, Took, Waits
+from core.flow import Load, StoppedError, Took, Waits
 from core.models.tokens import estimate_tokens
 from core.pipeline.context import Context
 from core.pipeline.late import unless_late
@@ -156,7 +156,7 @@ class ModelCall:
 
     async def _once(self, tries: Tries) -> Sequence[NodeResult]:
         last = self.position >= len(self.job.allocate().fallback)
-        tokens = self.tokens + self.job.allocate().max_tokens
+        tokens = Load(self.tokens, self.job.allocate().max_tokens)
         admission = Admission(self.context, self._now, self.job.stage, self.job.priority, self.job.item_id)
         self.context.queued += 1
         try:

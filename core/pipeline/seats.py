@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from core.base.allocation import Allocation
 from core.base.errors import ModelError, RateLimitedError, RefusedError, UnreachableError
 from core.base.records import ModelReply, Outcome, Usage
-from core.flow import BreakerState, Gate, Reservation, StoppedError
+from core.flow import BreakerState, Gate, Load, Reservation, StoppedError
 from core.flow.limits import Sample
 from core.pipeline.context import Context
 from core.pipeline.pool import Lane, Pool
@@ -64,7 +64,7 @@ class Seat:
         before = self.lane.breaker.state
         self.lane.answered(seconds)
         self.lane.breaker.succeeded(self.boarded_at)
-        self.lane.rates.settle(self.reservation, reply.usage.input_tokens + reply.usage.output_tokens)
+        self.lane.rates.settle(self.reservation, Load(reply.usage.input_tokens, reply.usage.output_tokens))
         if reply.quota:
             self.lane.rates.observe(reply.quota, self.reservation)
         self._tell(Outcome.SUCCESS, seconds, reply.usage, reply.ttft)
@@ -81,7 +81,7 @@ class Seat:
             self.lane.rejected(error, self.reservation.started_at)
             rates.refund(self.reservation)
         else:
-            rates.settle(self.reservation, self.reservation.tokens)
+            rates.settle(self.reservation, self.reservation.load)
         works = isinstance(error, RateLimitedError | RefusedError) or error.status in (400, 413)
         (breaker.succeeded if works else breaker.failed)(self.boarded_at)
         self.lane.trouble = str(error)
@@ -137,7 +137,7 @@ class Admission:
         self._priority = priority
         self._item_id = item_id
 
-    async def seat(self, tokens: int, *, last: bool) -> Seat:
+    async def seat(self, tokens: Load, *, last: bool) -> Seat:
         """A seat for a call of about so many tokens.
 
         OutageError when the pool is down and this is not the last model of the chain, or when it has been down for too
@@ -159,7 +159,7 @@ class Admission:
                 return seat
             seat.unused()
 
-    async def _held(self, pool: Pool, tokens: int) -> tuple[Lane, Reservation] | None:
+    async def _held(self, pool: Pool, tokens: Load) -> tuple[Lane, Reservation] | None:
         """Permits of all three, a lane and its reservation; None, holding nothing, when there is no lane to be had."""
         await self._stage.acquire(self._priority)
         found = None
@@ -170,7 +170,7 @@ class Admission:
                 self._stage.release()
         return found
 
-    async def _placed(self, pool: Pool, tokens: int) -> tuple[Lane, Reservation] | None:
+    async def _placed(self, pool: Pool, tokens: Load) -> tuple[Lane, Reservation] | None:
         await pool.places.acquire(self._priority)
         found = None
         try:
@@ -180,7 +180,7 @@ class Admission:
                 pool.places.release()
         return found
 
-    async def _permitted(self, pool: Pool, tokens: int) -> tuple[Lane, Reservation] | None:
+    async def _permitted(self, pool: Pool, tokens: Load) -> tuple[Lane, Reservation] | None:
         await self._gate.acquire(self._priority)
         lane = pool.pick(self._item_id)
         if lane is None:
@@ -191,7 +191,7 @@ class Admission:
         self._gate.release()
         return await self._after_the_rates(pool, lane, tokens)
 
-    async def _after_the_rates(self, pool: Pool, lane: Lane, tokens: int) -> tuple[Lane, Reservation] | None:
+    async def _after_the_rates(self, pool: Pool, lane: Lane, tokens: Load) -> tuple[Lane, Reservation] | None:
         """Wait for the endpoint's quota without a permit of the run, then for a permit."""
         reservation = await self._unless_halted(lane.rates.admit(tokens, self._priority))
         try:
