@@ -12,6 +12,7 @@ import core
 from core.base.errors import BrigadeError
 from core.ui import engine
 from core.ui.access import Person, sign_in
+from core.ui.components.announce import show_announced
 from core.ui.components.problem import show_kept_problem, show_problem
 from core.ui.language import choose_language, read_language, t
 from core.ui.samples import wait_for_samples
@@ -24,8 +25,16 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[2]
 LOGO = Path(__file__).parent / "logo.svg"
 PAGES = {
-    "operate": (("run", ":material/play_circle:"), ("results", ":material/restaurant_menu:")),
-    "measure": (("performance", ":material/speed:"), ("costs", ":material/payments:")),
+    "operate": (
+        ("run", ":material/play_circle:"),
+        ("results", ":material/restaurant_menu:"),
+        ("models", ":material/hub:"),
+    ),
+    "measure": (
+        ("performance", ":material/speed:"),
+        ("costs", ":material/payments:"),
+        ("tune", ":material/tune:"),
+    ),
 }
 _navigated: set[str] = set()  # holds "app" once app.py has registered the pages in this process
 
@@ -73,6 +82,7 @@ def open_page(name: str) -> Desk:
     _sidebar(person)
     wait_for_samples(opened.samples)
     show_kept_problem()
+    show_announced()
     return Desk(opened.service, person)
 
 

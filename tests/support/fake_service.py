@@ -31,6 +31,8 @@ from core.base.views import (
 )
 from core.base.workload import Stage, Workload
 from tests.support import fake_world as world
+from tests.support.fake_configuring import FakeConfiguring
+from tests.support.fake_sweeps import FakeSweeps
 
 MODELS = (("practice-small", "practice"), ("practice-large", "practice"), ("extractive", "embedded"))
 ENDPOINTS = (
@@ -96,7 +98,7 @@ class FakeSettings:
     endpoints: tuple[EndpointConfig, ...] = ENDPOINTS
 
 
-class FakeService:
+class FakeService(FakeConfiguring, FakeSweeps):
     """The dashboard's service without an engine; `sent` holds every command in order."""
 
     def __init__(self, scene: str = "full", *, clock: Callable[[], float] = time.time) -> None:
