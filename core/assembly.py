@@ -55,6 +55,7 @@ class Assembly:
             budget=Budget(launch.budget, settled=before.cost_usd or Decimal(0)),
             run_id=before.id,
             worked_s=before.wall_s,
+            reuse=launch.reuse,
             search_timeout_s=self.connections.settings.search.timeout_s,
         )
         engine.cap(max_concurrent(self.directions.layers))

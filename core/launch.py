@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from decimal import Decimal
 from typing import Any
@@ -15,6 +15,7 @@ from core.base.workload import Workload
 from core.base.workload_files import find_workload
 from core.models.room import check_room
 from core.pipeline.allocations import Allocations
+from core.pipeline.reuse import Reuse, only_stages
 from core.pipeline.sizing import AUTO, CEILING, Sizing, Wanted, kept_sizings, sizing_again
 from core.tuning.sweep_order import SweepOrder, order_again
 
@@ -24,6 +25,8 @@ class Launch:
     """A run to be: checked input, nothing written yet. model '' means: whatever the server offers first; overrides
     are what operators gave single stages by hand, by `stage.key`; forecast: what it is expected to come to; sweep: what
     its limit is to go through instead of being sized.
+
+    parent: the earlier run from which nodes are taken over; only: the stages to do, with what they need (all: ()).
 
     ConfigError or UnknownError for what no run can be given.
     """
@@ -51,6 +54,9 @@ class Launch:
         llm = Sizing("llm", self.llm_limit, self.llm_min, self.llm_max, self.slo_p95)
         return {"search": Sizing("search", self.search_limit, self.search_min, self.search_max), "llm": llm}
 
+    parent: str = ""
+    only: tuple[str, ...] = ()
+
     def __post_init__(self) -> None:
         for sizing in self.sizings.values():
             check_room(sizing.resource, sizing.most)
@@ -67,6 +73,11 @@ class Launch:
                 msg = f"There is no model stage {stage!r}; the stages are {', '.join(known)}."
                 raise UnknownError(msg)
 
+    @property
+    def reuse(self) -> Reuse | None:
+        """What is taken over from the parent; None without one."""
+        return Reuse(self.parent, frozenset(self.only)) if self.parent else None
+
     def kept(self, settings: Settings, allocations: Allocations) -> dict[str, Any]:
         """What a resume needs to know of it."""
         return {
@@ -80,6 +91,8 @@ class Launch:
             "sweep": None if self.sweep is None else self.sweep.kept(),
             "budget_usd": None if self.budget is None else str(self.budget),
             "search": settings.search.backend,
+            "parent": self.parent,
+            "only_stages": list(self.only),
             "connections": given_connections(settings),
         }
 
@@ -89,7 +102,8 @@ class Launch:
         if rest.get("llm_limit", AUTO) != AUTO:
             rest.setdefault("slo_p95", None)
         given = models_by_hand(rest.pop("stage_models", {}), self.who)
-        return replace(self, overrides={**self.overrides, **given}, **rest)
+        new = replace(self, overrides={**self.overrides, **given}, **rest)
+        return replace(new, workload=narrowed(new.workload, new.only))
 
 
 def models_by_hand(models: Mapping[str, str], who: str) -> Overrides:
@@ -106,7 +120,7 @@ def launch_again(run: RunView, settings: Settings, who: str) -> Launch:
     llm = sizing_again(kept.get("limits", {}), "llm", run.llm_limit or settings.llm_limit)
     search = sizing_again(kept.get("limits", {}), "search", run.search_limit or settings.search_limit)
     return Launch(
-        workload=find_workload(run.workload, settings.workloads),
+        workload=narrowed(find_workload(run.workload, settings.workloads), kept.get("only_stages", ())),
         items=(),
         who=who,
         llm_limit=llm.limit,
@@ -122,7 +136,14 @@ def launch_again(run: RunView, settings: Settings, who: str) -> Launch:
         forecast=kept.get("forecast"),
         sweep=order_again(run.workload, kept["sweep"]) if kept.get("sweep") else None,
         budget=None if budget is None else Decimal(str(budget)),
+        parent=str(kept.get("parent", "")),
+        only=tuple(kept.get("only_stages", ())),
     )
+
+
+def narrowed(workload: Workload, only: Sequence[str]) -> Workload:
+    """The workload, or as much of it as some stages need."""
+    return only_stages(workload, only) if only else workload
 
 
 def given_connections(settings: Settings) -> dict[str, str]:

@@ -65,7 +65,7 @@ class Launcher:
         """Preflight, write, launch; the run's id."""
         self._needs_items(launch)
         run_id = time.strftime("%m%d-%H%M%S-", time.gmtime()) + secrets.token_hex(2)
-        self._begin(run_id, launch, resumed=False)
+        self._begin(Order(run_id, self._owner, parent=launch.parent), launch)
         return run_id
 
     def _needs_items(self, launch: Launch) -> None:
@@ -104,7 +104,9 @@ class Launcher:
         async with self.connections() as connections:
             return await connections.warm_up(endpoint, model)
 
-    def resume(self, run: RunView, *, who: str, retry_failed: bool, changes: Mapping[str, Any]) -> None:
+    def resume(
+        self, run: RunView, *, who: str, retry_failed: bool, only_failed: bool, changes: Mapping[str, Any]
+    ) -> None:
         """Launch a run again that no process owns."""
         if run.owner_alive:
             msg = f"Run {run.id} is being worked on by {run.owner}; watch it with: show {run.id}"
@@ -113,14 +115,24 @@ class Launcher:
             msg = f"Run {run.id} was cancelled; start a new one."
             raise RunError(msg)
         launch = launch_again(run, self._settings, who).changed(changes)
-        self._begin(run.id, launch, resumed=True, retry=[ItemStatus.FAILED] if retry_failed else [])
+        only = self._failed(run) if only_failed else None
+        order = Order(run.id, self._owner, resumed=True, parent=launch.parent, only=only)
+        self._begin(order, launch, retry=[ItemStatus.FAILED] if retry_failed or only_failed else [])
 
-    def _begin(self, run_id: str, launch: Launch, *, resumed: bool, retry: Sequence[ItemStatus] = ()) -> None:
+    def _failed(self, run: RunView) -> frozenset[str]:
+        failed = self._store.runs.item_ids(run.id, [ItemStatus.FAILED])
+        if not failed:
+            msg = f"Nothing to do: no item of run {run.id} failed."
+            raise RunError(msg)
+        return frozenset(failed)
+
+    def _begin(self, order: Order, launch: Launch, *, retry: Sequence[ItemStatus] = ()) -> None:
         """Start the run's task and wait until its preflight is through; its error is the caller's."""
         ready: concurrent.futures.Future[None] = concurrent.futures.Future()
+        run_id = order.run_id
         with self._door:
             self._admit(run_id)
-            live = Live(self._runtime.submit(self._run(run_id, launch, ready, resumed=resumed, retry=retry)))
+            live = Live(self._runtime.submit(self._run(order, launch, ready, retry)))
             self._live[run_id] = live
         live.future.add_done_callback(lambda done: self._ended(run_id, live, done, ready))
         ready.result()
@@ -151,13 +163,12 @@ class Launcher:
 
     async def _run(
         self,
-        run_id: str,
+        order: Order,
         launch: Launch,
         ready: concurrent.futures.Future[None],
-        *,
-        resumed: bool,
         retry: Sequence[ItemStatus],
     ) -> RunView:
+        run_id = order.run_id
         sweep = await asyncio.to_thread(sweep_of, run_id, launch, self._store, self._notices)
         notices = sweep.notices(self._notices) if sweep else self._notices
         told = await asyncio.to_thread(notices.read)
@@ -165,10 +176,10 @@ class Launcher:
             assembly = await Assembly.of(sweep.launch if sweep else launch, connections, notices, told)
             if sweep:
                 await asyncio.to_thread(sweep.claim, connections, self._owner)
-            await asyncio.to_thread(self._write, run_id, assembly, resumed=resumed)
+            await asyncio.to_thread(self._write, run_id, assembly, resumed=order.resumed)
             if retry:
                 await asyncio.to_thread(self._store.runs.requeue, run_id, retry)
-            driver = await self._driver(Order(run_id, self._owner, resumed), assembly, sweep)
+            driver = await self._driver(order, assembly, sweep)
             self._hand_over(run_id, driver)
             ended = await driver.drive(lambda: _set(ready))
             if sweep:

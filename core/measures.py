@@ -28,6 +28,8 @@ def measures(run: RunView, counted: Mapping[str, Any]) -> dict[str, Any]:
         "rate_limited": counted["rate_limited"],
         "fallbacks": kept.get("fallbacks", 0),
         "second_pass": kept.get("second_pass", 0),
+        "cached": counted["cached"],
+        "reused": counted["reused"],
         "tokens": counted["tokens"],
         "cost_usd": counted["cost_usd"],
         "time_saved_s": round(max(0.0, counted["service_s"] - wall), 3),

@@ -14,9 +14,10 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from core.again import Again
 from core.base.allocation_keys import KEYS
 from core.base.errors import BrigadeError, RunError, UnknownError
-from core.base.records import Item, RunStatus
+from core.base.records import Item, ItemStatus, RunStatus
 from core.base.settings import Settings
 from core.base.views import (
     Forecast,
@@ -24,7 +25,7 @@ from core.base.views import (
 )
 from core.base.workload import Workload
 from core.intake import ImportProgress, ImportReport, import_file
-from core.launch import Launch, models_by_hand
+from core.launch import Launch, models_by_hand, narrowed
 from core.launcher import Launcher
 from core.models.discovery import Discovery, WarmUp
 from core.pipeline.control import ACTIONS, LIMITS, parse_allocation
@@ -93,6 +94,10 @@ class Service(Sweeping):
                 return found
         return STARTS[resource]
 
+    def selected(self, workload: str, items: str | Sequence[str]) -> list[str]:
+        """The ids that a choice of items means."""
+        return self._select(self.workload(workload), items)
+
     def _select(self, workload: Workload, items: str | Sequence[str]) -> list[str]:
         if self.store.catalogue.count(workload.item_kind) == 0:
             self.ensure_samples()
@@ -123,6 +128,7 @@ class Service(Sweeping):
         stage_models: Mapping[str, str] | None = None,
         window: int | None = None,
         budget: Decimal | None = None,
+        only_stages: Sequence[str] = (),
     ) -> str:
         """Check everything, write the run and launch it; its id comes back at once.
 
@@ -142,6 +148,7 @@ class Service(Sweeping):
             stage_models=stage_models,
             window=window,
             budget=budget,
+            only=tuple(only_stages) or None,
         )
         return self._launcher.start(replace(launch, forecast=kept(self._forecast_of(launch))))
 
@@ -175,6 +182,22 @@ class Service(Sweeping):
         """What a launch is expected to come to."""
         return self._forecast(launch.workload, launch.items, _what(launch))
 
+    def start_again(self, run_id: str, again: Again, *, who: str) -> str:
+        """A new run over an earlier one's items, with its settings, that takes over what has not changed; its id.
+
+        The earlier run stays as it is; the new one names it in settings["parent"].
+        """
+        return self._launcher.start(again.launch(self.run(run_id), self.store, self.settings, who))
+
+    def rerun(self, run_id: str, item_id: str, *, stage: str | None = None, who: str) -> str:
+        """Do one item of a run anew in a small run of its own, from its searches on or just one stage; its id."""
+        run = self.run(run_id)
+        if item_id not in self.store.runs.item_ids(run.id, list(ItemStatus)):
+            msg = f"There is no item {item_id!r} in run {run.id}."
+            raise UnknownError(msg)
+        models = [s.id for s in self.workload(run.workload).stages if s.kind == "llm"]
+        return self.start_again(run.id, Again([item_id], only=(stage,) if stage else tuple(models)), who=who)
+
     def _launch(self, workload: str, items: str | Sequence[str], who: str, **wanted: Any) -> Launch:
         """A launch of what is wanted; the settings say the rest."""
         loaded = self.workload(workload)
@@ -184,8 +207,9 @@ class Service(Sweeping):
         chosen = {name: given.get(name, usual[name]) for name in FROM_SETTINGS}
         if chosen["llm_limit"] != AUTO and "slo_p95" not in given and not self._by_hand("slo_p95"):
             chosen["slo_p95"] = None  # said for auto, in a file
-        overrides = models_by_hand(given.get("stage_models", {}), who)
-        return Launch(loaded, tuple(self._select(loaded, items)), who, overrides=overrides, **chosen)
+        only = given.get("only", ())
+        chosen |= {"overrides": models_by_hand(given.get("stage_models", {}), who), "only": only}
+        return Launch(narrowed(loaded, only), tuple(self._select(loaded, items)), who, **chosen)
 
     def _capped(self, workload: Workload, llm_limit: int) -> int:
         """A limit that a workload's own most does not pass."""
@@ -207,13 +231,22 @@ class Service(Sweeping):
         return search_items(self._runtime, self._launcher.connections, loaded, known, limit)
 
     def resume(
-        self, run_id: str, *, who: str, retry_failed: bool = True, changes: Mapping[str, Any] | None = None
+        self,
+        run_id: str,
+        *,
+        who: str,
+        retry_failed: bool = True,
+        only_failed: bool = False,
+        changes: Mapping[str, Any] | None = None,
     ) -> None:
         """Go on with a run that no process owns; done nodes are not done again.
 
-        changes: what differs from before: llm_limit, search_limit, model, stage_models, window, budget.
+        only_failed: leave what is pending for another time; changes: what differs from before: llm_limit,
+        search_limit, model, stage_models, window, budget, only (stages).
         """
-        self._launcher.resume(self.run(run_id), who=who, retry_failed=retry_failed, changes=changes or {})
+        self._launcher.resume(
+            self.run(run_id), who=who, retry_failed=retry_failed, only_failed=only_failed, changes=changes or {}
+        )
 
     def control(self, run_id: str, action: str, new: str = "", *, who: str, reason: str = "") -> int:
         """Send a command to the run's owner; the id of its row.

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     Commands = argparse._SubParsersAction["Parser"]
 
 Run = Callable[[argparse.Namespace], int]
+DEFAULT_WORKLOAD = "restaurant-reviews"
 LATER = "is not available yet"
 AUTO = "auto"
 LONGEST_SLO_S = 3600.0
@@ -55,7 +56,7 @@ def common(parser: argparse.ArgumentParser, default: object = None) -> None:
 
 def selection(parser: argparse.ArgumentParser) -> None:
     """Which workload, over which items."""
-    parser.add_argument("--workload", metavar="NAME", default="restaurant-reviews", help="default: restaurant-reviews")
+    parser.add_argument("--workload", metavar="NAME", default=DEFAULT_WORKLOAD, help=f"default: {DEFAULT_WORKLOAD}")
     parser.add_argument(
         "--items", metavar="WHICH", default="all", help="all, a number (the first N), id,id,... or @file of ids (all)"
     )
@@ -155,3 +156,12 @@ def stage_model(text: str) -> tuple[str, str]:
         msg = f"{text!r} is not STAGE=NAME, for example aspect_summary=practice-large"
         raise argparse.ArgumentTypeError(msg)
     return stage, model
+
+
+def names(text: str) -> list[str]:
+    """Names with commas between them."""
+    found = [name.strip() for name in text.split(",") if name.strip()]
+    if not found:
+        msg = f"{text!r} names nothing; write one name or several with commas between them"
+        raise argparse.ArgumentTypeError(msg)
+    return found

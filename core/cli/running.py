@@ -27,7 +27,9 @@ run --workload celtic-cross --items all --model advice=practice-large
 run --items all --llm-limit auto --slo-p95 4
 run --items all --dry-run
 run --items all --dry-run --sample 5 --budget 0.10
-run --resume last"""
+run --resume last
+run --reuse last --llm-model practice-large
+run --reuse last --items r-001 --only-stage total_summary"""
 
 
 def register(commands: options.Commands) -> None:
@@ -40,21 +42,24 @@ def register(commands: options.Commands) -> None:
     parser.add_argument("--budget", metavar="USD", type=options.dollars, help="stop before a run costs more")
     parser.add_argument("--window", metavar="N", type=options.whole, help="items in flight; 0 finds it from the limits")
     parser.add_argument("--resume", metavar="RUN", help="go on with a run; `last` is the newest")
+    parser.add_argument(
+        "--reuse", "--like", metavar="RUN", help="a new run like that one, which takes over all that has not changed"
+    )
+    parser.add_argument(
+        "--only-stage", metavar="STAGE,...", type=options.names, default=[], help="do only these stages; see --reuse"
+    )
+    parser.add_argument("--only-failed", action="store_true", help="with --reuse or --resume: just the failed items")
     parser.add_argument("--dry-run", action="store_true", help="check everything and forecast; spend and write nothing")
     parser.add_argument(
         "--sample", metavar="N", type=options.whole, default=0, help="with --dry-run: run N items, tell from them"
     )
     parser.add_argument("--no-progress", action="store_true", help="no live progress")
+    parser.set_defaults(workload=None, items=None)
 
 
 def run(args: argparse.Namespace) -> int:
     """Start, watch, report."""
-    if args.dry_run and args.resume:
-        msg = "--dry-run and --resume do not go together; `show RUN` says what is left of a run."
-        raise UsageError(msg)
-    if args.sample and not args.dry_run:
-        msg = "--sample goes with --dry-run: it runs a few items and tells from them what all would take."
-        raise UsageError(msg)
+    check(args)
     with Stop() as stop, opened(with_connections(args)) as service:
         if args.dry_run:
             return dry_run(args, service)
@@ -68,12 +73,32 @@ def run(args: argparse.Namespace) -> int:
         return report(args, service, ended)
 
 
+def check(args: argparse.Namespace) -> None:
+    """UsageError for options that contradict each other; a new run like no other is over all items."""
+    if not args.reuse:
+        args.workload = args.workload or options.DEFAULT_WORKLOAD
+        args.items = args.items or "all"
+    if args.dry_run and (args.resume or args.reuse):
+        msg = "--dry-run goes with a new run only; `show RUN` says what is left of an old one."
+        raise UsageError(msg)
+    if args.resume and args.reuse:
+        msg = "--resume goes on with a run, --reuse starts a new one: give one of them."
+        raise UsageError(msg)
+    if args.only_failed and not (args.resume or args.reuse):
+        msg = "--only-failed means the failed items of a run: say which with --reuse RUN or --resume RUN."
+        raise UsageError(msg)
+    if args.sample and not args.dry_run:
+        msg = "--sample goes with --dry-run: it runs a few items and tells from them what all would take."
+        raise UsageError(msg)
+
+
 def with_connections(args: argparse.Namespace) -> argparse.Namespace:
-    """The arguments with the addresses that the run to be resumed was started with, where none are given now."""
-    if not args.resume:
+    """The arguments with the addresses that the earlier run was started with, where none are given now."""
+    earlier = args.resume or args.reuse
+    if not earlier:
         return args
     with reading(args) as service:
-        kept = service.run(args.resume).settings.get("connections", {})
+        kept = service.run(earlier).settings.get("connections", {})
     now = settings_of(args)
     given = {"llm_url": now.llm_url, "qdrant_url": now.search.url}
     missing = {name: kept.get(name) for name, value in given.items() if value is None}
@@ -86,10 +111,14 @@ def begin(args: argparse.Namespace, service: Service, show: Meter) -> str:
     """Launch; the run's id."""
     if args.resume:
         return resume(args, service)
+    if args.reuse:
+        return reuse(args, service)
     samples(service, args.workload, show)
     if service.settings.endpoint_for(service.settings.model).kind == "practice":
         note(args, "The practice server answers: its speed is simulated and its prices are charged to nobody.")
-    return service.start(args.workload, args.items, who=who(), stage_models=dict(args.model))
+    return service.start(
+        args.workload, args.items, who=who(), stage_models=dict(args.model), only_stages=args.only_stage
+    )
 
 
 def samples(service: Service, workload: str, show: Meter) -> None:
@@ -102,13 +131,32 @@ def samples(service: Service, workload: str, show: Meter) -> None:
 def resume(args: argparse.Namespace, service: Service) -> str:
     """Go on with a run; what is given here replaces what it had."""
     run = service.run(args.resume)
+    given = changes(args, run)
+    if args.only_stage:
+        given["only"] = tuple(args.only_stage)
+    service.resume(run.id, who=who(), only_failed=args.only_failed, changes=given)
+    return run.id
+
+
+def reuse(args: argparse.Namespace, service: Service) -> str:
+    """A new run like an earlier one; what is given here replaces what that had."""
+    from core.again import Again, same_workload
+
+    run = service.run(args.reuse)
+    same_workload(run, args.workload)
+    items = None if args.items is None else service.selected(run.workload, args.items)
+    again = Again(items, args.only_failed, tuple(args.only_stage), changes(args, run))
+    return service.start_again(run.id, again, who=who())
+
+
+def changes(args: argparse.Namespace, run: RunView) -> dict[str, Any]:
+    """What is given here instead of what an earlier run had."""
     given = {"llm_limit": args.llm_limit, "search_limit": args.search_limit, "model": args.llm_model}
     given |= {name: getattr(args, name) for name in ("window", "budget", *BOUNDS)}
-    changes = {name: value for name, value in given.items() if value is not None}
+    told = {name: value for name, value in given.items() if value is not None}
     if args.model:
-        changes["stage_models"] = {**run.settings.get("stage_models", {}), **dict(args.model)}
-    service.resume(run.id, who=who(), changes=changes)
-    return run.id
+        told["stage_models"] = {**run.settings.get("stage_models", {}), **dict(args.model)}
+    return told
 
 
 def dry_run(args: argparse.Namespace, service: Service) -> int:

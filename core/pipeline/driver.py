@@ -14,7 +14,7 @@ from decimal import Decimal
 from typing import Any, Protocol
 
 from core.base.errors import BrigadeError, StoreError
-from core.base.records import RunStatus
+from core.base.records import NodeResult, RunStatus
 from core.base.views import ControlView, RunView
 from core.pipeline.claims import Claims
 from core.pipeline.constraints import LOOK_S, Constraints
@@ -34,11 +34,16 @@ RENEW_S = 4.0
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What to drive: the run, its owner string, and whether an earlier session may have left results."""
+    """What to drive: the run, its owner string, and whether an earlier session may have left results.
+
+    parent: the run from which nodes may be taken over; only: the items to do, all that are pending where it is None.
+    """
 
     run_id: str
     owner: str
     resumed: bool = False
+    parent: str = ""
+    only: frozenset[str] | None = None
 
 
 class Directions(Protocol):
@@ -117,7 +122,14 @@ class RunDriver:
             if self.directions is not None:
                 await self.directions.aclose()
         halted = self.engine.halted
-        return (halted.status, halted.reason) if halted else (RunStatus.FINISHED, "")
+        return (halted.status, halted.reason) if halted else await self._through()
+
+    async def _through(self) -> tuple[RunStatus, str]:
+        """How a run ends whose engine has done all it was given."""
+        left = (await asyncio.to_thread(self.store.runs.view, self.order.run_id)).pending
+        if self.order.only is None or not left:
+            return RunStatus.FINISHED, ""
+        return RunStatus.PAUSED, f"The chosen items are through. Still pending: {left}; resume the run to go on."
 
     def _left_alone(self, attendant: asyncio.Task[None]) -> None:
         """Without one of its attendants nobody obeys commands or keeps the lease: the run drains and ends."""
@@ -139,11 +151,16 @@ class RunDriver:
     async def _pages(self) -> AsyncIterator[Work]:
         runs, run_id, position = self.store.runs, self.order.run_id, -1
         while page := await asyncio.to_thread(runs.pending_page, run_id, position, PAGE):
-            prior: Mapping[str, Any] = {}
-            if self.order.resumed:
-                prior = await asyncio.to_thread(runs.node_results, run_id, [item.id for _, item in page])
+            ids = [item.id for _, item in page]
+            prior = await self._done_by(run_id if self.order.resumed else "", ids)
+            inherited = await self._done_by(self.order.parent, ids)
             for position, item in page:
-                yield Work(item, position, prior.get(item.id, ()))
+                if self.order.only is None or item.id in self.order.only:
+                    yield Work(item, position, prior.get(item.id, ()), inherited=inherited.get(item.id, ()))
+
+    async def _done_by(self, run_id: str, ids: list[str]) -> Mapping[str, list[NodeResult]]:
+        """What a run has done of these items."""
+        return await asyncio.to_thread(self.store.runs.node_results, run_id, ids) if run_id else {}
 
     async def _obey(self) -> None:
         """Look for commands and changed settings ten times a second, so that any is obeyed within 250 ms.

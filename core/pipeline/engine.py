@@ -25,10 +25,11 @@ from core.flow import UNLIMITED, Budget, Gate, StoppedError
 from core.pipeline.context import Context, Halt, Recorder, Unrecorded
 from core.pipeline.controller import Algorithm, knee
 from core.pipeline.feed import Feed, Items, Work
-from core.pipeline.item_run import ItemRun
+from core.pipeline.item_run import ItemRun, RunNode
 from core.pipeline.nodes import NodeRunner
 from core.pipeline.plan import Node, expand
 from core.pipeline.pool import Pool, Pools, single
+from core.pipeline.reuse import Reuse, TakeOver
 from core.pipeline.routes import Route, Unpriced
 from core.pipeline.second_pass import SecondPass
 from core.pipeline.sizing import Sizing, Wanted
@@ -77,6 +78,7 @@ class Engine:
         run_id: str = "",
         search_timeout_s: float = 10.0,
         worked_s: float = 0.0,
+        reuse: Reuse | None = None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self.clock = clock
@@ -85,6 +87,7 @@ class Engine:
         self._workers: set[asyncio.Task[None]] = set()
         self._feed: Feed | None = None
         self._second = SecondPass()
+        self._reuse = reuse
         self._out: asyncio.Queue[ItemResult | None] = asyncio.Queue(maxsize=1024)
         self._worked_s = worked_s
         self._began = clock.monotonic()
@@ -210,10 +213,15 @@ class Engine:
         except UsageError as error:
             await self._finish(work.item, {}, ItemStatus.FAILED, str(error))
             return
-        runner = self._last_runner if work.again else self._runner
-        await run.run(runner.run, self._rank)
+        await run.run(self._node_runner(work), self._rank)
         if not (run.stopped or self._second.keeps(work, run)):
             await self._finish(run.item, run.results, *run.verdict())
+
+    def _node_runner(self, work: Work) -> RunNode:
+        runner = self._last_runner if work.again else self._runner
+        if self._reuse is None or not work.inherited:
+            return runner.run
+        return TakeOver(runner, self._reuse, work.inherited)
 
     async def _finish(
         self, item: Item, results: Mapping[str, Mapping[str, NodeResult]], status: ItemStatus, error: str | None

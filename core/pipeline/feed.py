@@ -11,12 +11,14 @@ from core.base.records import Item, NodeResult
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """An item with its place in the run and the results that an earlier session left. `again`: its second pass."""
+    """An item with its place in the run and the results that an earlier session left. `again`: its second pass;
+    inherited: what the run's parent has of it."""
 
     item: Item
     order: int
     prior: Sequence[NodeResult] = ()
     again: bool = False
+    inherited: Sequence[NodeResult] = ()
 
 
 Items = Iterable[Item] | AsyncIterable[Item] | AsyncIterable[Work]

@@ -66,9 +66,8 @@ class NodeRunner:
         return replace(node, parts=parts) if parts else None
 
     async def _search(self, item: Item, node: Node, priority: float) -> Sequence[NodeResult]:
-        queries = tuple(p.query or Query(p.id, (p.title,)) for p in node.parts)
-        digest = hashlib.sha256(f"{item.id}\0{_digest(queries)}".encode()).hexdigest()
-        return await SearchCall(self.context, SearchJob(item.id, node.stage.id, queries, priority, digest)).run()
+        job = SearchJob(item.id, node.stage.id, queries_of(node), priority, search_hash(item, node))
+        return await SearchCall(self.context, job).run()
 
     async def _write(self, item: Item, node: Node, results: Results, priority: float) -> Sequence[NodeResult]:
         lost = self._lost(node, results)
@@ -150,6 +149,16 @@ class NodeRunner:
         results = [replace(blank, part=p.id) for p in node.parts] or [blank]
         await self.save(results)
         return results
+
+
+def queries_of(node: Node) -> tuple[Query, ...]:
+    """What a search node asks for, part by part."""
+    return tuple(p.query or Query(p.id, (p.title,)) for p in node.parts)
+
+
+def search_hash(item: Item, node: Node) -> str:
+    """sha256 (hex) of what a search node asks for."""
+    return hashlib.sha256(f"{item.id}\0{_digest(queries_of(node))}".encode()).hexdigest()
 
 
 @lru_cache(maxsize=64)

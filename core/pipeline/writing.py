@@ -12,7 +12,7 @@ from core.pipeline.answers import Answer, read_batch, read_text
 from core.pipeline.context import Context
 from core.pipeline.model_call import Job
 from core.pipeline.plan import Node
-from core.pipeline.prompts import Inputs, render
+from core.pipeline.prompts import Inputs, input_hash, render
 from core.pipeline.routes import Route
 
 Results = Mapping[str, Mapping[str, NodeResult]]
@@ -56,6 +56,12 @@ class Writing:
             fence=secrets.token_hex(4),
             max_tokens=self.context.allocate(self.node.stage).max_tokens,
         )
+
+    def hashes(self) -> set[str]:
+        """The hash of the call's inputs, for every model of the chain that may answer it."""
+        allocation, messages = self.context.allocate(self.node.stage), self.messages(1.0)
+        size, heat = allocation.max_tokens, allocation.temperature
+        return {input_hash(messages, model, size, heat) for model in allocation.chain}
 
     def accept(
         self, reply: ModelReply, route: Route, cost: Decimal | None, digest: str, flags: tuple[str, ...]

@@ -193,3 +193,10 @@ def constraints(db: Database) -> None:
     db.execute("""CREATE TABLE constraints (
         run_id TEXT NOT NULL, slice INTEGER NOT NULL, resource TEXT NOT NULL, name TEXT NOT NULL, seconds REAL NOT NULL,
         PRIMARY KEY (run_id, slice, resource, name)) WITHOUT ROWID""")
+
+
+@migration
+def saved_calls(db: Database) -> None:
+    """How many results were taken from the cache or from an earlier run is counted without a walk over all."""
+    for flag in ("cached", "reused"):
+        db.execute(f"CREATE INDEX results_{flag} ON results (run_id) WHERE instr(flags, '\"{flag}\"') > 0")

@@ -31,6 +31,13 @@ def _item(row: sqlite3.Row) -> Item:
     return Item(row["item_id"], row["name"], row["kind"], load(row["fields"]), row["reviews"])
 
 
+def item_ids(readers: Readers, run_id: str, statuses: Sequence[ItemStatus]) -> list[str]:
+    """The items of a run that are in one of these statuses, in its order."""
+    sql = """SELECT item_id FROM run_items WHERE run_id = ? AND status IN (SELECT value FROM json_each(?))
+        ORDER BY position"""
+    return [row[0] for row in readers.all(sql, run_id, dump([ItemStatus(status).value for status in statuses]))]
+
+
 def requeue(db: sqlite3.Connection, run_id: str, statuses: Sequence[ItemStatus]) -> int:
     """Items of these statuses become pending, and the run's counters follow."""
     changed = db.execute(

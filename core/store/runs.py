@@ -120,6 +120,10 @@ class Runs:
         """Items still pending, in order, with their positions."""
         return resume.pending_page(self._readers, run_id, after_position, limit)
 
+    def item_ids(self, run_id: str, statuses: Sequence[ItemStatus]) -> builtins.list[str]:
+        """The items in one of these statuses, in the run's order."""
+        return resume.item_ids(self._readers, run_id, statuses)
+
     def requeue(self, run_id: str, statuses: Sequence[ItemStatus]) -> int:
         """Make items of these statuses pending again; how many."""
         return self._writer.run(lambda db: resume.requeue(db, run_id, statuses))

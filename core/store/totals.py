@@ -30,8 +30,16 @@ def measures(readers: Readers, run: RunView) -> dict[str, Any]:
         "time_saved_s": max(0.0, service_s - run.wall_s),
         "first_result_s": first,
         "median_result_s": median,
+        "cached": _marked(readers, run.id, "cached"),
+        "reused": _marked(readers, run.id, "reused"),
         "peak": {"search": 0, "llm": 0} | {gate.resource: gate.peak for gate in gate_reads.sums(readers, run.id)},
     }
+
+
+def _marked(readers: Readers, run_id: str, flag: str) -> int:
+    """Results with a flag that says that they cost no call; each such flag has an index of its own."""
+    sql = f"SELECT count(*) FROM results WHERE run_id = ? AND instr(flags, '\"{flag}\"') > 0"  # noqa: S608 - constants
+    return int(readers.value(sql, run_id))
 
 
 def _calls(stages: tuple[StageStats, ...]) -> dict[str, int]:

@@ -23,6 +23,7 @@ LAYERS = {
     "core.runtime": 4,
     "core.tuning": 4,
     "core.configuring": 5,
+    "core.again": 5,
     "core.connections": 5,
     "core.directions": 5,
     "core.exports": 5,

@@ -10,7 +10,7 @@ import pytest
 from core.base.errors import RunError, UnknownError
 from core.base.records import ItemStatus, RunStatus
 from core.store import Store
-from tests.store.kitchen import RUN, add_items, assert_reconciles, counters, done, start_run
+from tests.store.kitchen import RUN, add_items, assert_reconciles, counters, done, start_run, text
 from tests.support.clock import FakeClock
 
 
@@ -143,3 +143,14 @@ def test_requeued_items_are_pending_again(store: Store) -> None:
     asyncio.run(store.ledger.save((), done("r0", ItemStatus.DONE)))
     assert counters(store)["done"] == 2
     assert_reconciles(store)
+
+
+@pytest.mark.parametrize("flag", ["cached", "reused"])
+def test_results_that_cost_no_call_are_counted_by_an_index(store: Store, flag: str) -> None:
+    """However many results a run has, its `--json` does not walk over them."""
+    start_run(store)
+    asyncio.run(store.ledger.save([text(flags=(flag,)), text(part="price", flags=("uncited",))]))
+    assert store.reports.measures(RUN)[flag] == 1
+    sql = f"SELECT count(*) FROM results WHERE run_id = ? AND instr(flags, '\"{flag}\"') > 0"
+    plan = [row["detail"] for row in store._readers.all(f"EXPLAIN QUERY PLAN {sql}", RUN)]
+    assert any(f"results_{flag}" in step for step in plan), plan
