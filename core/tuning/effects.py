@@ -22,7 +22,7 @@ def spans(times: Sequence[float], end_s: float, settle_s: float) -> list[tuple[S
     `settle_s` seconds after any of them.
     """
     begins = [0.0, *(at + settle_s for at in times)]
-    ends = [*times, end_s]
+    ends = [min(at, end_s) for at in (*times, end_s)]
     return [_around(begins[n], ends[n], begins[n + 1], ends[n + 1]) for n in range(len(times))]
 
 

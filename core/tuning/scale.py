@@ -33,7 +33,8 @@ class Ask:
     usd_per_gpu_hour: Decimal | None = None
 
     def __post_init__(self) -> None:
-        if (self.gpus is None) == (self.days is None) or (self.gpus or 1) < 1 or not (self.days or 1) > 0:
+        given = [value for value in (self.gpus, self.days) if value is not None]
+        if len(given) != 1 or given[0] <= 0:
             msg = (
                 f"gpus = {self.gpus}, days = {self.days}: say how many servers there are (1 or more), or how many days."
             )
