@@ -10,16 +10,13 @@ from core.ui.language import t
 
 
 def serve(desk: Desk) -> None:
-    """The endpoints; the chosen one beside them, or a form for a new one."""
+    """The endpoints, and beneath them the chosen one, or a form for a new one."""
     st.subheader(t("serving.title"), anchor=False, help=t("serving.help"))
-    table, panel = st.columns([7, 4], gap="medium")
-    with table:
-        endpoint = pick_endpoint(desk.service)
-    with panel:
-        if endpoint is None:
-            show_new_endpoint(desk)
-        else:
-            show_endpoint(desk, endpoint)
+    endpoint = pick_endpoint(desk.service)
+    if endpoint is None:
+        show_new_endpoint(desk)
+    else:
+        show_endpoint(desk, endpoint)
 
 
 desk = open_page("models")

@@ -135,3 +135,8 @@ def forecast_cost(forecast: Forecast) -> str:
         return t("forecast.unknown" if forecast.basis == "none" else "unit.unpriced")
     low, _, high = forecast.cost_usd
     return t("forecast.between", low=money(low), high=money(high))
+
+
+def said_by(source: str) -> str:
+    """Where a setting stands; of a file its name is enough."""
+    return ", ".join(word.rpartition("/")[2] for word in source.split(", "))

@@ -16,6 +16,7 @@ from core.ui.components.problem import show_problem
 from core.ui.components.stages import stage_titles
 from core.ui.language import t
 from core.ui.numbers import DASH
+from core.ui.sentences import said_by
 
 if TYPE_CHECKING:
     from core.ui.frame import Desk
@@ -57,8 +58,8 @@ def _row(view: AllocationView, titles: dict[str, str]) -> dict[str, object]:
         "stage": titles.get(view.stage, view.stage),
         "setting": t(f"allocating.{view.key}"),
         "value": as_text(view.value) or DASH,
-        "source": view.source,
-        "overridden": "; ".join(f"{as_text(value) or DASH} ({source})" for value, source in view.overridden),
+        "source": said_by(view.source),
+        "overridden": "; ".join(f"{as_text(value) or DASH} ({said_by(source)})" for value, source in view.overridden),
     }
 
 
@@ -66,7 +67,11 @@ def _form(desk: Desk, workload: str, views: tuple[AllocationView, ...], titles: 
     stages = list(dict.fromkeys(v.stage for v in views))
     with st.container(border=True):
         stage = st.selectbox(
-            t("steer.stage"), stages, format_func=lambda s: titles.get(s, s), key=f"allocate-{workload}"
+            t("column.stage"),
+            stages,
+            index=min(1, len(stages) - 1),
+            format_func=lambda s: titles.get(s, s),
+            key=f"allocate-{workload}",
         )
         mine = [v for v in views if v.stage == stage]
         with st.form(f"allocation-{workload}-{stage}", border=False):

@@ -9,12 +9,13 @@ import streamlit as st
 
 from core.base.errors import BrigadeError
 from core.base.views import EndpointView
-from core.ui.components.columns import numbers, texts
+from core.ui.components.columns import texts
 from core.ui.components.problem import later, show_problem
 from core.ui.components.serving_form import show_edit
 from core.ui.language import t
-from core.ui.numbers import DASH, rate, seconds
+from core.ui.numbers import DASH, count, rate, seconds
 from core.ui.safe import label
+from core.ui.sentences import said_by
 
 if TYPE_CHECKING:
     from core.models import Discovery, WarmUp
@@ -33,8 +34,8 @@ def pick_endpoint(service: Service) -> EndpointView | None:
         on_select="rerun",
         selection_mode="single-row",
         key="endpoints",
-        column_config=texts("endpoint", "kind", "address", "models", "state", "source")
-        | numbers("limit", "rpm", "tpm", width=56),
+        column_config=texts("endpoint", "state", "kind", "models", "address", "source")
+        | texts("limit", "rpm", "tpm", right=True, width=80),
         alt=t("serving.title"),
     )
     st.caption(t("serving.choose"))
@@ -52,11 +53,11 @@ def _row(endpoint: EndpointView) -> dict[str, object]:
         "state": _state(endpoint),
         "kind": endpoint.kind,
         "models": ", ".join(endpoint.models) or t("serving.any_model"),
-        "limit": endpoint.limit,
-        "rpm": endpoint.rpm,
-        "tpm": endpoint.tpm,
+        "limit": count(endpoint.limit),
+        "rpm": count(endpoint.rpm),
+        "tpm": count(endpoint.tpm),
         "address": endpoint.url or DASH,
-        "source": endpoint.source,
+        "source": said_by(endpoint.source),
     }
 
 
@@ -69,31 +70,41 @@ def _state(endpoint: EndpointView) -> str:
 
 
 def show_endpoint(desk: Desk, endpoint: EndpointView) -> None:
-    """One endpoint: ask it, send it a tiny call, change it, take it out of use."""
+    """One endpoint: change it on the left; ask it, send it a tiny call, take it out of use on the right."""
     with st.container(border=True):
         st.subheader(label(endpoint.name), anchor=False)
         if endpoint.key_env:
             st.text(t("serving.key" if endpoint.key_set else "serving.key_missing", name=endpoint.key_env))
-        _ask(desk, endpoint)
-        if endpoint.kind not in BY_HAND:
-            show_edit(desk, endpoint)
-        _use_button(desk, endpoint)
+        change, ask = st.columns([7, 4], gap="medium", vertical_alignment="bottom")
+        with change:
+            if endpoint.kind not in BY_HAND:
+                show_edit(desk, endpoint)
+        with ask:
+            _use_button(desk, endpoint)
+            _buttons(desk)
+        _answers(desk, endpoint)
 
 
-def _ask(desk: Desk, endpoint: EndpointView) -> None:
-    """Discovery and warm-up; the answer stays until another endpoint is asked."""
+def _buttons(desk: Desk) -> None:
+    """Discovery and warm-up."""
     ask, warm = st.columns(2)
-    model = endpoint.models[0] if endpoint.models else ""
-    if ask.button(t("serving.discover"), icon=":material/travel_explore:", width="stretch", key="discover"):
-        _told(lambda: _show_discovery(desk.service.discover(endpoint.name)))
-    if warm.button(
+    ask.button(t("serving.discover"), icon=":material/travel_explore:", width="stretch", key="discover")
+    warm.button(
         t("serving.warm_up"),
         icon=":material/local_fire_department:",
         width="stretch",
         key="warm_up",
         help=t("serving.warm_up_help"),
         disabled=not desk.person.operates,
-    ):
+    )
+
+
+def _answers(desk: Desk, endpoint: EndpointView) -> None:
+    """What came of the button that was pressed."""
+    if st.session_state.get("discover"):
+        _told(lambda: _show_discovery(desk.service.discover(endpoint.name)))
+    if st.session_state.get("warm_up") and desk.person.operates:
+        model = endpoint.models[0] if endpoint.models else ""
         _told(lambda: _show_warm_up(desk.service.warm_up(endpoint.name, model)))
 
 

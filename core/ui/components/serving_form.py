@@ -22,24 +22,25 @@ UNLIMITED = "∞"
 
 def show_new_endpoint(desk: Desk) -> None:
     """A server to add: where it is, what it serves, how much it takes."""
-    with st.form("new-endpoint", border=True, clear_on_submit=False):
-        st.subheader(t("serving.add"), anchor=False)
-        name = st.text_input(t("serving.name"), max_chars=60, placeholder=t("serving.name_like"))
-        fields: dict[str, Any] = {"kind": st.selectbox(t("serving.kind"), KINDS, help=t("serving.kind_help"))}
-        fields |= {
-            "url": st.text_input(t("serving.url"), placeholder=t("serving.url_like"), help=t("serving.url_help"))
-        }
-        fields |= {
-            "key_env": st.text_input(
-                t("serving.key_env"), placeholder=t("serving.key_like"), help=t("serving.key_help")
-            )
-        }
+    with st.expander(t("serving.add"), icon=":material/add:"), st.form("new-endpoint", border=False):
+        name, fields = _place()
         fields |= _capacity("new", None)
         sent = st.form_submit_button(
             t("serving.add"), type="primary", width="stretch", disabled=not desk.person.operates
         )
     if sent:
-        _write(desk, (name or "").strip(), _given(fields), "serving.added")
+        _write(desk, name.strip(), _given(fields), "serving.added")
+
+
+def _place() -> tuple[str, dict[str, Any]]:
+    """The name, and what says where the server is."""
+    name, kind, url, key = st.columns([2, 2, 4, 3])
+    named = name.text_input(t("serving.name"), max_chars=60, placeholder=t("serving.name_like"))
+    return named or "", {
+        "kind": kind.selectbox(t("serving.kind"), KINDS, help=t("serving.kind_help")),
+        "url": url.text_input(t("serving.url"), placeholder=t("serving.url_like"), help=t("serving.url_help")),
+        "key_env": key.text_input(t("serving.key_env"), placeholder=t("serving.key_like"), help=t("serving.key_help")),
+    }
 
 
 def show_edit(desk: Desk, endpoint: EndpointView) -> None:
@@ -55,14 +56,14 @@ def show_edit(desk: Desk, endpoint: EndpointView) -> None:
 
 def _capacity(key: str, endpoint: EndpointView | None) -> dict[str, Any]:
     """The fields that both forms have; an empty number is no limit."""
-    models = st.text_input(
+    serves, *columns = st.columns([4, *(2 for _ in NUMBERS)])
+    models = serves.text_input(
         t("serving.models"),
         value=", ".join(endpoint.models) if endpoint else "",
         key=f"models-{key}",
         placeholder=t("serving.models_like"),
         help=t("serving.models_help"),
     )
-    columns = st.columns(len(NUMBERS))
     fields: dict[str, Any] = {"models": [m.strip() for m in (models or "").split(",") if m.strip()]}
     for name, column in zip(NUMBERS, columns, strict=True):
         now = getattr(endpoint, name) if endpoint else None
