@@ -25,7 +25,7 @@ class Server:
         self.held = 0
         self.running = 0
         self.latency_s = 0.0
-        self.area = 0.0
+        self._area = self._squares = 0.0
         self._virtual = 0.0
         self._at = 0.0
         self._pace = 1.0
@@ -64,6 +64,11 @@ class Server:
         """When the next call ends."""
         return self._at + (self._calls[0][0] - self._virtual) / self._pace if self._calls else inf
 
+    @property
+    def crowd(self) -> float:
+        """How many calls a call saw in flight, itself included: the mean over the calls' own time."""
+        return self._squares / self._area if self._area else 1.0
+
     def start(self, call: Any, work: float, now: float) -> None:
         """Put a call on the server."""
         self._advance(now)
@@ -83,7 +88,8 @@ class Server:
 
     def _advance(self, now: float) -> None:
         self._virtual += (now - self._at) * self._pace
-        self.area += (now - self._at) * self.running
+        self._area += (now - self._at) * self.running
+        self._squares += (now - self._at) * self.running * self.running
         self._at = now
 
     def _resize(self, change: int) -> None:

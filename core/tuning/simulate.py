@@ -28,7 +28,8 @@ class Played:
     """What a simulated run came to, in seconds since its start.
 
     finished: when each item ended, ascending; exhausted_s: when the last item was taken up; waited: by resource, the
-    seconds in which it was what the run waited for; in_flight: mean calls by resource; crowd: by endpoint.
+    seconds in which it was what the run waited for; in_flight: mean calls by resource; crowd: by
+    endpoint, what a call there saw in flight.
     """
 
     duration_s: float
@@ -123,7 +124,7 @@ class _Run:
             self._exhausted_s,
             dict(self._waited),
             {name: self._area[name] / span for name in self._held},
-            {name: server.area / span for name, server in self._servers.items()},
+            {name: server.crowd for name, server in self._servers.items()},
         )
 
     def _step(self, blocked: str) -> None:
