@@ -1,6 +1,7 @@
 """How much of a quota of requests a minute is used, and how many 429s that takes.
 
-The server allows 1,200 requests a minute in bursts of one second, and 64 calls may be in flight where six would do.
+The server allows 1,200 requests a minute and keeps five seconds' worth at most; 64 calls may be in flight where six
+would do.
 Once it tells of its quota in the headers of every answer, as hosted APIs do; once it says nothing at all, and its bare
 429s are everything there is to learn from. Of the quota counts the first burst and what flows in until the last call;
 what was accepted and rejected, and when, is read from the server's own log.
@@ -20,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from bench._world import Load, Place, Places, run_places
 from core.practice import PracticeProcess
 
-RPM, BURST_S, CALL_S = 1200, 1.0, 0.3
+RPM, BURST_S, CALL_S = 1200, 5.0, 0.3
 LOAD = Load(250, search_limit=8, llm_limit=64, search_s=0.02)
 
 

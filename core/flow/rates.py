@@ -65,6 +65,7 @@ class Rates:
         self._buckets: dict[Kind, Bucket] = {
             kind: _bucket(limit, now) for kind, limit in self._set.items() if limit is not None
         }
+        self._most_left = dict.fromkeys(KINDS, 0.0)
         self._pacer = Pacer(now)
         self._line = Line(clock, self, self._stopped)
         self._number = 0
@@ -229,11 +230,15 @@ class Rates:
         """Hold the calls where nothing is left until a window of fixed times ends.
 
         A quota that flows in steadily is whole again after 60 s x the share used; one that says it will be so in half
-        that time begins anew then, with nothing before.
+        that time begins anew then, with nothing before. Unless it keeps but a few seconds' worth: then it is whole at
+        the most that was ever left, and says when that flows in again.
         """
+        most = self._most_left[told.kind] = max(self._most_left[told.kind], told.remaining or 0.0)
         if told.remaining is None or told.reset_s is None or told.remaining > MARGIN * limit:
             return
-        if told.reset_s < 30.0 * (limit - told.remaining) / limit:
+        whole_in = (most - told.remaining) / (told.limit or limit) * 60.0
+        small = most < limit / 2 and abs(told.reset_s - whole_in) <= 0.5 + 0.2 * whole_in
+        if not small and told.reset_s < 30.0 * (limit - told.remaining) / limit:
             bucket.closed_until = self._clock.monotonic() + told.reset_s
 
     def _record(self, change: str, reason: str) -> Change:

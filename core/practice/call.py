@@ -25,7 +25,7 @@ class Call:
         number: int,
         asked: Asked,
         outlet: Outlet,
-        headers: Callable[[], Mapping[str, str]],
+        headers: Mapping[str, str],
         on_end: Callable[[str], None],
     ) -> None:
         self._asked = asked
@@ -55,7 +55,7 @@ class Call:
         if self._asked.stream:
             self._stream(count, last=last)
         elif last:
-            self._outlet.send(200, self._whole(), self._headers())
+            self._outlet.send(200, self._whole(), self._headers)
 
     def _usage(self) -> dict[str, int]:
         usage = self._asked.reply.usage
@@ -71,7 +71,7 @@ class Call:
     def _stream(self, count: int, *, last: bool) -> None:
         """The text up to so many tokens; with the last of it the usage and the end."""
         if first := not self._sent:
-            self._outlet.begin(self._headers())
+            self._outlet.begin(self._headers)
         text = self._asked.reply.text
         upto = len(text) if last else max(len(text) * count // self.job.output, 1)
         delta = {"content": text[self._sent : upto]} | ({"role": "assistant"} if first else {})

@@ -257,6 +257,20 @@ def test_older_news_does_not_undo_newer() -> None:
     asyncio.run(main())
 
 
+def test_a_quota_that_keeps_a_few_seconds_worth_is_no_window() -> None:
+    """1,200 a minute of which 100 are kept: whole again in 5 s, and yet nobody waits for that."""
+
+    async def main() -> None:
+        clock = FakeClock()
+        rates = _rates(clock)
+        for left in (99, 50, 5):
+            reset = f"{(100 - left) / 20:.3f}s"
+            rates.observe(_openai("requests", 1200, left, reset), await rates.admit())
+        assert 0 < rates.wait(0) <= 1.0
+
+    asyncio.run(main())
+
+
 def test_a_window_of_fixed_times_is_waited_for() -> None:
     """Nothing left and whole again in five seconds: that is a window; whole again in sixty: that flows in evenly."""
 
