@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from typing import NoReturn
 
 from core.base.allocation import Allocation
 from core.base.errors import BrokenReplyError, ModelError, RateLimitedError, RejectedError, ServerFaultError
@@ -34,6 +35,8 @@ from core.pipeline.seats import Admission, Seat
 from core.pipeline.verdict import Tries, Verdict, judge, may_have_cost, outcome_of, reason_of, state_of, unreachable
 
 WHY = 160
+TRUNCATED = "truncated"
+MORE_ROOM = 2
 Accept = Callable[[ModelReply, Route, Decimal | None, str, tuple[str, ...]], Sequence[NodeResult]]
 
 
@@ -75,7 +78,10 @@ class ModelCall:
         self.flags: tuple[str, ...] = ()
         self.fell = ""
         self.latency_s = 0.0
+        self.room = 1
+        self._cut: Sequence[NodeResult] = ()
         self._show(1.0)
+        self._whole = self.messages
 
     def _show(self, share: float) -> None:
         """Render the prompt with that share of the evidence."""
@@ -87,12 +93,24 @@ class ModelCall:
         self.context.retries.call()
         while True:
             try:
-                return await self._on_one_model()
+                return await self._uncut(await self._on_one_model(Tries(most=self.job.attempts)))
             except ModelError as error:
                 self._fall_back(error)
 
-    async def _on_one_model(self) -> Sequence[NodeResult]:
-        tries = Tries(most=self.job.attempts)
+    async def _uncut(self, results: Sequence[NodeResult]) -> Sequence[NodeResult]:
+        """What was cut by its length is committed, and asked for once more with twice the room: as a retry, so that a
+        cap that is too low for everything does not double a run's cost."""
+        cut = any(TRUNCATED in result.flags for result in results)
+        if not cut or self.room > 1 or not self.context.retries.spend():
+            return results
+        self.context.counters.retries += 1
+        self.room, self._cut = MORE_ROOM, results
+        try:
+            return await self._on_one_model(Tries(most=self.job.attempts, trimmed=True))
+        except (ModelError, ModelCallFailed, StoppedError):
+            return results
+
+    async def _on_one_model(self, tries: Tries) -> Sequence[NodeResult]:
         while True:
             try:
                 return await self._once(tries)
@@ -151,12 +169,18 @@ class ModelCall:
 
     def _now(self) -> tuple[Allocation, Pool]:
         """The allocation as it stands, and where its model at this place of the chain is served."""
-        allocation = self.job.allocate()
+        allocation = self._allocation()
         return allocation, self.context.pool(allocation.chain[min(self.position, len(allocation.fallback))])
 
+    def _allocation(self) -> Allocation:
+        """The allocation as it stands, with the room that this call needs."""
+        allocation = self.job.allocate()
+        return allocation if self.room == 1 else replace(allocation, max_tokens=self.room * allocation.max_tokens)
+
     async def _once(self, tries: Tries) -> Sequence[NodeResult]:
-        last = self.position >= len(self.job.allocate().fallback)
-        tokens = Load(self.tokens, self.job.allocate().max_tokens)
+        allocation = self._allocation()
+        last = self.position >= len(allocation.fallback)
+        tokens = Load(self.tokens, allocation.max_tokens)
         admission = Admission(self.context, self._now, self.job.stage, self.job.priority, self.job.item_id)
         self.context.queued += 1
         try:
@@ -208,9 +232,13 @@ class ModelCall:
         budget = self.context.budget
         if not budget.reserve(attempt.reserved_usd):
             spent = f"{budget.settled:.6f} spent, {budget.reserved:.6f} in flight"
-            reason = f"The budget of {budget.limit} USD is reached: {spent}."
+            self._stop(f"The budget of {budget.limit} USD is reached: {spent}.")
+
+    def _stop(self, reason: str) -> NoReturn:
+        """No money for this call: the run ends, unless the call has a text that will do."""
+        if not self._cut:
             self.context.halt(RunStatus.BUDGET, reason)
-            raise StoppedError(reason)
+        raise StoppedError(reason)
 
     def _waits(self, model: str, max_tokens: int) -> Waits:
         return self.context.patience.waits(self.job.stage, model, self.job.waits, max_tokens)
@@ -310,8 +338,9 @@ class ModelCall:
     ) -> Sequence[NodeResult]:
         settlement = Settlement("ok", Outcome.SUCCESS, service_s, reply.ttft, reply.usage, cost)
         try:
-            results = self.job.accept(reply, route, cost, attempt.input_hash, self.flags)
+            results = self.job.accept(reply, route, cost, self._asked(attempt), self.flags)
         except ModelError as error:
+            self.room = MORE_ROOM if reply.finish == "length" else self.room
             bad = replace(settlement, state=state_of(error), outcome=Outcome.IGNORED, error=str(error))
             await self._close(attempt_id, attempt, bad)
             raise
@@ -319,8 +348,22 @@ class ModelCall:
             text = f"Unexpected {type(error).__name__}: {error}"
             await self._close(attempt_id, attempt, replace(settlement, state="failed", error=text))
             raise
-        await self._close(attempt_id, attempt, settlement, results)
-        return results
+        better = results if not self._cut or _longer(results, self._cut) else ()
+        await self._close(attempt_id, attempt, settlement, better)
+        return better or self._cut
+
+    def _asked(self, attempt: Attempt) -> str:
+        """The hash of what was first asked: it tells whether another run asks the same."""
+        if self.room == 1 and self.messages is self._whole:
+            return attempt.input_hash
+        size = (attempt.max_tokens or 0) // self.room
+        return input_hash(self._whole, attempt.model, size, attempt.temperature or 0.0)
+
+
+def _longer(new: Sequence[NodeResult], old: Sequence[NodeResult]) -> bool:
+    """Whether an answer with more room is the better one: it came to its end, or says more."""
+    complete = not any(TRUNCATED in result.flags for result in new)
+    return complete or sum(len(result.text) for result in new) > sum(len(result.text) for result in old)
 
 
 def _given_up(error: BaseException, attempt: Attempt, seconds: float, lost: Decimal | None) -> Settlement:

@@ -31,7 +31,8 @@ ACCEPT = Bulk(
     len(RESULT_COLUMNS),
     "ON CONFLICT (run_id, item_id, stage, part) DO UPDATE SET "
     + ", ".join(f"{name} = excluded.{name}" for name in RESULT_COLUMNS[4:])
-    + " WHERE results.status = 'failed'",
+    + " WHERE results.status = 'failed' OR (results.status = 'done' AND excluded.status = 'done'"
+    + " AND instr(results.flags, '\"truncated\"') > 0)",
 )
 
 

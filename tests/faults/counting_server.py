@@ -38,7 +38,8 @@ PRICES = PerToken()
 
 @dataclass
 class Logged:
-    """A request as it came. `key`: `r1/service`, `r1/` for the total; `usage`: told in a complete, good answer."""
+    """A request as it came. `key`: `r1/service`, `r1/` for the total; `usage`: told in a complete, good answer;
+    `most`: the tokens it may write."""
 
     key: str
     model: str
@@ -46,6 +47,7 @@ class Logged:
     streamed: bool
     at: float = field(default_factory=time.monotonic)
     usage: tuple[int, int] | None = None
+    most: int = 0
 
     @property
     def digest(self) -> str:
@@ -146,7 +148,8 @@ def _entry(received: Received) -> Logged:
     prompt = _FENCE.sub("data", "\n".join(message["content"] for message in said["messages"]))
     found = _ABOUT.search(prompt)
     assert found, prompt
-    return Logged(f"{found[2]}/{(found[1] or '').lower()}", said["model"], prompt, bool(said.get("stream")))
+    key, most = f"{found[2]}/{(found[1] or '').lower()}", int(said.get("max_tokens") or 0)
+    return Logged(key, said["model"], prompt, bool(said.get("stream")), most=most)
 
 
 def _said(plan: Says, entry: Logged) -> Fault:

@@ -345,12 +345,57 @@ def test_garbage_twice_without_another_model_fails_the_restaurant(world: World) 
     one_failed(world, 11 + 3, "not JSON")
 
 
-def test_an_answer_that_was_cut_by_its_length_says_so(world: World) -> None:
-    """finish_reason length: the text is kept and flagged `truncated`."""
-    world.server.plan(KEY, Says(choice={"finish_reason": "length"}))
+CUT = Says(choice={"finish_reason": "length"})
+CUT_SHORT = Says(choice={"finish_reason": "length", "message": {"content": "The [1]"}})
+
+
+def kept(world: World) -> str:
+    """The text of the call that is cut."""
+    return next(r.text for r in world.store.reports.results("run", "r1") if r.part == "price" and r.text)
+
+
+def test_an_answer_that_was_cut_by_its_length_is_asked_for_once_more(world: World) -> None:
+    """finish_reason length: one more request with twice the tokens, whose answer is kept and needs no flag."""
+    world.server.plan(KEY, CUT_SHORT)
     world.play()
-    finished(world)
-    assert "truncated" in world.flags("r1", "price")
+    finished(world, CALLS + 1, ok=CALLS + 1)
+    assert world.flags("r1", "price") == ()
+    assert kept(world).startswith("Verdict")
+    rows = [row for row in attempts(world.store, "run") if (row["item_id"], row["parts"]) == ("r1", '["price"]')]
+    assert [row["max_tokens"] for row in rows] == [80, 160]
+
+
+def test_an_answer_that_is_cut_twice_says_so(world: World) -> None:
+    """There is no third request; the longer text is kept, whichever it is, and flagged `truncated`."""
+    world.server.plan(KEY, CUT, CUT_SHORT)
+    world.play()
+    finished(world, CALLS + 1, ok=CALLS + 1)
+    assert world.flags("r1", "price") == ("truncated",)
+    assert kept(world).startswith("Verdict")
+
+
+@pytest.mark.parametrize("fault", [error(500), error(400, "maximum context length", "context_length_exceeded")])
+def test_a_cut_answer_is_better_than_none(world: World, fault: Plan) -> None:
+    """Where the second request comes to nothing, what was cut is what there is, and the restaurant is done."""
+    world.server.plan(KEY, CUT, *[fault] * 3)
+    assert world.play().done == 3
+    assert world.flags("r1", "price") == ("truncated",)
+
+
+def test_a_cut_answer_is_kept_where_the_budget_does_not_allow_another(tmp_path: Path) -> None:
+    """Twice the room would pass the budget: no second request, the run finishes within it."""
+    world = World(tmp_path / "b.db", count=1, llm_limit=1)
+    world.server.plan("r0/", CUT)
+    world.play()
+    paid = world.store.runs.view("run").cost_usd
+    last = attempts(world.store, "run")[3]
+    assert paid is not None
+    before = paid - Decimal(sum(row["cost_nano"] for row in attempts(world.store, "run")[3:])) / 10**9
+    tight = World(tmp_path / "c.db", count=1, llm_limit=1, budget=before + Decimal(last["reserved_nano"]) / 10**9)
+    tight.server.plan("r0/", CUT)
+    view = tight.play()
+    assert (view.status, view.done, len(tight.server.log)) == (RunStatus.FINISHED, 1, 4)
+    assert "truncated" in tight.flags("r0")
 
 
 @pytest.mark.parametrize(

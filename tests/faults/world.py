@@ -106,7 +106,7 @@ class World:
     stream: bool = False
     places: int | None = None
     search_timeout_s: float = 10.0
-    backoff: Backoff = field(default_factory=lambda: Backoff(0.02, 0.05, random.Random(7)))
+    backoff: Backoff = field(default_factory=lambda: Backoff(0.02, cap_s=0.05, rng=random.Random(7)))
 
     def __post_init__(self) -> None:
         self.store = Store.open(self.path)
@@ -267,7 +267,7 @@ def _assert_once(store: Store, run_id: str) -> None:
     rows = store._readers.all("SELECT item_id, stage, part FROM results WHERE run_id = ?", run_id)
     assert max(Counter(map(tuple, rows)).values(), default=1) == 1
     accepted = Counter(
-        (row["item_id"], row["stage"], row["parts"])
+        (row["item_id"], row["stage"], row["parts"], row["max_tokens"])
         for resource in ("llm", "search")
         for row in attempts(store, run_id, resource)
         if row["state"] == "ok"
@@ -300,7 +300,7 @@ def _assert_logs_agree(store: Store, run_id: str, servers: Sequence[CountingServ
         if row["estimated"] == 0:
             price = PRICES.cost("", Usage(row["input_tokens"], row["output_tokens"]))
             assert row["cost_nano"] == int(price * 10**9)
-    answered = Counter(entry.key for entry in log if entry.usage)
+    answered = Counter((entry.key, entry.most) for entry in log if entry.usage)
     assert sum(count - 1 for count in answered.values()) <= unsure + doubtful, "a call was paid twice"
 
 
