@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,23 @@ def test_a_callable_endpoint_names_its_function(tmp_path: Path) -> None:
     assert first(tmp_path, CALLABLE + "limit = 4\n").limit == 4
     shown = {name: value for name, value, *_ in describe(settings)}
     assert shown["endpoint.f"] == "callable; theirs.local:generate; local"
+
+
+def test_the_documentation_can_be_pasted(tmp_path: Path) -> None:
+    """Every [[endpoint]] of docs/endpoints.md and every one in the comments of the shipped file is valid."""
+    root = Path(__file__).parents[2]
+    page = (root / "docs" / "endpoints.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^(\[\[endpoint\]\]\n.*?)^(?:```|END)", page, re.MULTILINE | re.DOTALL)
+    shipped = (root / "data" / "brigade.toml").read_text(encoding="utf-8")
+    commented = re.findall(r"^# (\[\[endpoint\]\]\n(?:# \w.*\n)+)", shipped, re.MULTILINE)
+    blocks += [re.sub(r"^# ", "", block, flags=re.MULTILINE) for block in commented]
+    kinds = [first(tmp_path, _either(block)).kind for block in blocks]
+    assert sorted(kinds) == ["anthropic", "callable", "callable", "callable", "openai"]
+
+
+def _either(block: str) -> str:
+    """The comments show both ways to be paid; an endpoint has one."""
+    return re.sub(r"^(?:gpu_hour|gpus) .*\n", "", block, flags=re.MULTILINE)
 
 
 def test_only_the_file_can_name_a_function(tmp_path: Path) -> None:
