@@ -187,9 +187,19 @@ class FakeService(FakeConfiguring, FakeSweeps):
 
     # runs
 
+    def usual_limit(self, resource: str) -> int:
+        return int(getattr(self.settings, f"{resource}_limit"))
+
     def forecast(
-        self, workload: str, items: str | Sequence[str], *, llm_limit: int, search_limit: int, model: str | None = None
+        self,
+        workload: str,
+        items: str | Sequence[str],
+        *,
+        llm_limit: int | str,
+        search_limit: int | str,
+        model: str | None = None,
     ) -> Forecast:
+        llm_limit = 16 if isinstance(llm_limit, str) else llm_limit
         count = self._count(workload, items)
         if workload == "celtic-cross" or model == "extractive":
             return Forecast(count, 0, count * 7, None, None, "none")
@@ -204,8 +214,9 @@ class FakeService(FakeConfiguring, FakeSweeps):
         workload: str,
         items: str | Sequence[str],
         *,
-        llm_limit: int | None = None,
-        search_limit: int | None = None,
+        llm_limit: int | str | None = None,
+        search_limit: int | str | None = None,
+        slo_p95: float | None = None,
         model: str | None = None,
         stage_models: Mapping[str, str] = {},
         window: int | None = None,
@@ -214,7 +225,8 @@ class FakeService(FakeConfiguring, FakeSweeps):
     ) -> str:
         if self.refuse:
             raise RunError(self.refuse)
-        self.sent.append(("start", workload, items, llm_limit, search_limit, model, budget, who))
+        target = () if slo_p95 is None else (slo_p95,)
+        self.sent.append(("start", workload, items, llm_limit, search_limit, *target, model, budget, who))
         run_id = f"run-new-{len(self._runs)}"
         count = self._count(workload, items)
         self._runs.insert(0, (run_id, workload, "running", "", 0.0, count, 0, 0, 0, 0, "0"))
@@ -230,7 +242,7 @@ class FakeService(FakeConfiguring, FakeSweeps):
         self.sent.append(("control", run_id, action, new, who, reason))
         old = str(self._limits.get(action.removesuffix("_limit"), ""))
         if action.endswith("_limit"):
-            self._limits[action.removesuffix("_limit")] = int(new)
+            self._limits[action.removesuffix("_limit")] = int(new) if new.isdigit() else 16
         after = {"pause": "paused", "resume": "running", "cancel": "cancelled"}.get(action)
         if after:
             self._status[run_id] = after

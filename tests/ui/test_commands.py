@@ -49,7 +49,7 @@ def test_a_spent_ticket_starts_nothing(fake: FakeService, open_page: OpenPage) -
     press(app, "Start with")
     press(app, "New run")
     assert next(b for b in app.button if b.label.startswith("Start with")).key != old
-    order = Order("restaurant-reviews", "all", 240, 8, 8, None, None)
+    order = Order("restaurant-reviews", "all", 240, 8, 8, None, None, None)
     _start(Desk(fake, Person("local", Role.OPERATOR)), order, old.removeprefix("start-"))  # type: ignore[arg-type]
     assert len(commands(fake)) == 1
 
@@ -132,6 +132,32 @@ def test_apply_sends_only_what_changed_with_its_reason(fake: FakeService, open_p
     next(i for i in app.text_input if i.label == "Reason").set_value("GPU 3 joined")
     press(app, "Apply")
     assert commands(fake) == [("control", "run-live", "llm_limit", "32", "local", "GPU 3 joined")]
+
+
+def test_apply_hands_a_limit_to_the_algorithm_within_a_target(fake: FakeService, open_page: OpenPage) -> None:
+    app = open_page("run", run="run-live")
+    next(toggle for toggle in app.toggle if "model limit" in toggle.label).set_value(True)
+    next(n for n in app.number_input if "p95" in n.label).set_value(4.0)
+    press(app, "Apply")
+    assert [sent[2:4] for sent in commands(fake)] == [("llm_limit", "auto"), ("slo_p95", "4")]
+
+
+def test_a_target_without_the_algorithm_is_not_sent(fake: FakeService, open_page: OpenPage) -> None:
+    app = open_page("run", run="run-live")
+    next(n for n in app.number_input if "p95" in n.label).set_value(4.0)
+    press(app, "Apply")
+    assert commands(fake) == []
+
+
+def test_a_run_starts_with_an_automatic_limit_and_its_target(fake: FakeService, open_page: OpenPage) -> None:
+    app = open_page("run")
+    press(app, "New run")
+    app.toggle(key="llm_auto").set_value(True).run()
+    assert not [s for s in app.slider if s.key == "llm_limit"]
+    app.number_input(key="slo_p95").set_value(3.5).run()
+    next(b for b in app.button if b.label.startswith("Start with")).click().run()
+    started = next(sent for sent in commands(fake) if sent[0] == "start")
+    assert started[3:6] == ("auto", 8, 3.5)
 
 
 def test_apply_can_change_the_model_of_a_stage(fake: FakeService, open_page: OpenPage) -> None:

@@ -46,7 +46,7 @@ def _table(views: tuple[AllocationView, ...], titles: dict[str, str]) -> None:
     st.dataframe(
         [_row(v, titles) for v in views],
         hide_index=True,
-        column_config=texts("stage", "setting", "value", "source", "overridden"),
+        column_config=texts("stage", "setting", "source", "overridden") | texts("value", width=120),
         alt=t("allocating.title"),
         key="allocations",
     )

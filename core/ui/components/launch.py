@@ -12,7 +12,9 @@ import streamlit as st
 from core.base.errors import BrigadeError
 from core.base.views import Forecast
 from core.base.workload import Workload
+from core.pipeline.sizing import AUTO, Wanted
 from core.ui.components.endpoints import show_note
+from core.ui.components.limits import pick_limit, pick_slo
 from core.ui.components.picker import Items
 from core.ui.components.problem import later, show_problem
 from core.ui.components.runs import view_run
@@ -34,8 +36,9 @@ class Order:
     workload: str
     items: Items
     size: int
-    llm_limit: int
-    search_limit: int
+    llm_limit: Wanted
+    search_limit: Wanted
+    slo_p95: float | None
     model: str | None
     budget: Decimal | None
 
@@ -47,10 +50,11 @@ def take_order(desk: Desk, workload: Workload, items: Items, size: int) -> Order
         st.subheader(t("launch.settings"), anchor=False)
         model = _model(desk.service, settings.model)
         show_note(desk.service, [] if model is None else [model])
-        llm = _limit("llm_limit", "llm", settings.llm_limit, 128)
+        llm = pick_limit("llm", desk.service.usual_limit("llm"), 128)
+        slo = pick_slo("slo_p95") if llm == AUTO else None
         searches = any(s.kind == "search" for s in workload.stages)
-        search = _limit("search_limit", "search", settings.search_limit, 64) if searches else settings.search_limit
-        return Order(workload.id, items, size, llm, search, model, _budget())
+        search = pick_limit("search", desk.service.usual_limit("search"), 64) if searches else settings.search_limit
+        return Order(workload.id, items, size, llm, search, slo, model, _budget())
 
 
 def _model(service: Service, usual: str) -> str | None:
@@ -65,11 +69,6 @@ def _model(service: Service, usual: str) -> str | None:
         placeholder=t("launch.model_default"),
         help=t("launch.model_help"),
     )
-
-
-def _limit(key: str, resource: str, now: int, most: int) -> int:
-    name = t(f"launch.{resource}_limit")
-    return int(st.slider(name, 1, max(most, now), now, key=key, help=t(f"launch.{resource}_help")))
 
 
 def _budget() -> Decimal | None:
@@ -150,6 +149,7 @@ def _start(desk: Desk, order: Order, ticket: str) -> None:
             order.items,
             llm_limit=order.llm_limit,
             search_limit=order.search_limit,
+            slo_p95=order.slo_p95,
             model=order.model,
             budget=order.budget,
             who=desk.person.name,

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
 from core.base.errors import BrigadeError
 from core.base.records import RunStatus
 from core.base.views import RunView
+from core.pipeline.sizing import AUTO
+from core.ui.components.limits import pick_slo
 from core.ui.components.problem import show_problem
 from core.ui.components.stages import resources, stage_titles
 from core.ui.language import t
@@ -17,6 +20,8 @@ if TYPE_CHECKING:
     from core.service import Service
     from core.ui.frame import Desk
 
+RESOURCES = ("llm", "search")
+NONE = "none"  # takes a latency target back
 STEERABLE = frozenset({RunStatus.PENDING, RunStatus.RUNNING, RunStatus.PAUSED})
 
 
@@ -29,18 +34,48 @@ def show_steering(desk: Desk, run: RunView) -> None:
     """Sliders for both limits, a model switch and a reason."""
     with st.form(f"steer-{run.id}", border=True):
         st.subheader(t("steer.title"), anchor=False, help=t("steer.help"))
-        now = {"llm": run.llm_limit, "search": run.search_limit}
         used = resources(desk.service, run.workload)
-        wanted = {f"{resource}_limit": _limit(run, resource, now[resource]) for resource in now if resource in used}
+        wanted = {f"{resource}_limit": _limit(run, resource) for resource in ("llm", "search") if resource in used}
+        wanted["slo_p95"] = _slo(run)
         stage, model = _model(desk.service, run)
+        wanted["model"] = f"{stage}={model}" if stage and model else ""
         reason = st.text_input(t("steer.reason"), max_chars=200, placeholder=t("steer.reason_like"))
         if st.form_submit_button(t("steer.apply"), type="primary", width="stretch", disabled=not desk.person.operates):
-            _apply(desk, run, {**wanted, "model": f"{stage}={model}" if stage and model else ""}, reason or "")
+            _apply(desk, run, wanted, reason or "")
 
 
-def _limit(run: RunView, resource: str, now: int) -> int:
-    most = max(64, 2 * now)
-    return int(st.slider(t(f"steer.{resource}"), 1, most, max(1, now), key=f"{resource}-limit-{run.id}-{now}"))
+def _limit(run: RunView, resource: str) -> str:
+    """A number on the slider, or auto, which passes over it."""
+    now = max(1, int(getattr(run, f"{resource}_limit")))
+    auto = limit_mode(run, resource) == AUTO
+    number = st.slider(t(f"steer.{resource}"), 1, max(64, 2 * now), now, key=f"{resource}-limit-{run.id}-{now}")
+    chosen = st.toggle(
+        t(f"limit_auto.{resource}"), auto, key=f"{resource}-auto-{run.id}-{auto}", help=t("limits.auto_help")
+    )
+    return AUTO if chosen else str(number)
+
+
+def _slo(run: RunView) -> str:
+    now = _kept(run, "llm").get("slo_p95_s")
+    slo = pick_slo(f"slo-{run.id}-{now}", now)
+    return "" if slo is None else f"{slo:g}"
+
+
+def _kept(run: RunView, resource: str) -> Mapping[str, Any]:
+    kept = run.settings.get("limits", {}).get(resource, {})
+    return kept if isinstance(kept, Mapping) else {}
+
+
+def limit_mode(run: RunView, resource: str) -> str:
+    """`auto` where an algorithm finds the limit of a run's resource, else `fixed`."""
+    return str(_kept(run, resource).get("mode", "fixed"))
+
+
+def _now(run: RunView) -> dict[str, str]:
+    """What the run has, in the words of the commands."""
+    slo = _kept(run, "llm").get("slo_p95_s")
+    limits = {f"{r}_limit": AUTO if limit_mode(run, r) == AUTO else str(getattr(run, f"{r}_limit")) for r in RESOURCES}
+    return {**limits, "slo_p95": "" if slo is None else f"{slo:g}", "model": ""}
 
 
 def _model(service: Service, run: RunView) -> tuple[str | None, str | None]:
@@ -51,18 +86,20 @@ def _model(service: Service, run: RunView) -> tuple[str | None, str | None]:
     return stage, model
 
 
-def _apply(desk: Desk, run: RunView, wanted: dict[str, object], reason: str) -> None:
+def _apply(desk: Desk, run: RunView, wanted: Mapping[str, str], reason: str) -> None:
     """Send only what differs from what the run has."""
     if not desk.person.operates:
         return
-    now = {"llm_limit": run.llm_limit, "search_limit": run.search_limit, "model": ""}
-    changes = {a: v for a, v in wanted.items() if v != now[a]}
+    now = _now(run)
+    changes = {action: value for action, value in wanted.items() if value != now[action]}
+    if wanted["llm_limit"] != AUTO:
+        changes.pop("slo_p95", None)  # a number by hand has no target
     if not changes:
         st.toast(t("steer.nothing"))
         return
     try:
         for action, value in changes.items():
-            desk.service.control(run.id, action, str(value), who=desk.person.name, reason=reason)
+            desk.service.control(run.id, action, value or NONE, who=desk.person.name, reason=reason)
     except BrigadeError as exc:
         show_problem("problem.control", exc)
     else:
