@@ -61,7 +61,7 @@ SCENARIOS = {
         Scenario("8 seats, queue of 4", seats(8, 4), SEARCHES, limits=(2, 4, 6, 8, 10, 12, 13)),
         Scenario("slower by half", GPU, LONG, events=(slower(250, 2.0),)),
         Scenario("neighbour", GPU, LONG, events=(neighbour(250, 80),), limits=GRID[:14]),
-        Scenario("day", SMALL, LONG, events=day(600)),
+        Scenario("day", SMALL, LONG, events=day(720)),
         Scenario("longer answers", MEMORY, Demand(shifting(250, answers(140, 0.4), answers(280, 0.4)))),
         Scenario("cold start", SMALL, LONG, events=WARMING),
         Scenario("stray", SMALL, LONG, stray=0.03, stray_busy=True),

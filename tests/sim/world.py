@@ -36,7 +36,7 @@ class Scenario:
     name: str
     law: Law
     demand: Demand
-    seconds: float = 600.0
+    seconds: float = 720.0
     events: tuple[Event, ...] = ()
     stray: float = 0.0
     stray_busy: bool = False

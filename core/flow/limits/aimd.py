@@ -42,7 +42,7 @@ class AimdLimit:
 
     def started(self, at: float, in_flight: int) -> None:
         """Rejections are counted against what was sent."""
-        self._cascade.sent()
+        self._cascade.sent(in_flight)
 
     def ended(self, sample: Sample) -> LimitChange | None:
         """Grow on answers of a limit in use, cut on a cascade."""

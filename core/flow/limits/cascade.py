@@ -20,14 +20,14 @@ class Cascade:
     `room` is then the number of calls that the server did take, as far as the rejections tell.
     """
 
-    __slots__ = ("_count", "_crowd", "_cut_at", "_lowest", "_score", "events")
+    __slots__ = ("_count", "_crowd", "_cut_at", "_flight", "_lowest", "_score", "events")
 
     def __init__(self) -> None:
         self.events = 0
         self._cut_at = float("-inf")
         self._lowest = 0
         self._score = 0.0
-        self._count = self._crowd = 0
+        self._count = self._crowd = self._flight = 0
 
     def __repr__(self) -> str:
         return f"<Cascade {self._score:.1f}, {self.events} events>"
@@ -37,9 +37,10 @@ class Cascade:
         """One below the fewest calls in flight at which one of this cascade was rejected."""
         return max(1, self._lowest - 1)
 
-    def sent(self) -> None:
-        """A call was sent."""
+    def sent(self, in_flight: int) -> None:
+        """A call was sent; `in_flight` counts it."""
         self._crowd += 1
+        self._flight = in_flight
 
     def hit(self, sample: Sample) -> bool:
         """Take in a call; True when it makes a cascade, which the caller then answers with one cut."""
@@ -48,7 +49,7 @@ class Cascade:
         if sample.outcome is not Outcome.OVERLOAD or not sample.busy or sample.started_at <= self._cut_at:
             return False
         if not self._score:
-            self._count, self._crowd, self._lowest = 0, sample.in_flight, sample.in_flight
+            self._count, self._crowd, self._lowest = 0, self._flight, sample.in_flight
         self._lowest = min(self._lowest, sample.in_flight)
         self._count += 1
         self._score += 1

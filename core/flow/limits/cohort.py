@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from dataclasses import dataclass
+from statistics import fmean, pstdev
 from typing import Protocol
 
 from core.base.records import Outcome
@@ -27,7 +28,7 @@ LONG = 0.95
 NEVER = float("-inf")
 # Where lengths explain the latencies so well, those that are still missing would not change the picture.
 EXPLAINED = 0.15
-QUICK = 0.6
+QUICK = 0.5
 
 
 class Lengths:
@@ -38,6 +39,9 @@ class Lengths:
     def __init__(self) -> None:
         self._recent: deque[int] = deque(maxlen=REMEMBERED)
         self._sum = 0
+
+    def __repr__(self) -> str:
+        return f"<Lengths {self.mean:.0f} on average, {self.long:.0f} at most 95 % of {len(self._recent)}>"
 
     def add(self, tokens: int) -> None:
         """An answer of so many tokens came."""
@@ -53,9 +57,15 @@ class Lengths:
 
     @property
     def long(self) -> float:
-        """Their 95th percentile."""
+        """Their 95th percentile; of a few, as if their logarithms were normal, for the longest of a few are chance."""
         ordered = sorted(self._recent)
-        return ordered[min(len(ordered) - 1, int(LONG * len(ordered)))] if ordered else 0.0
+        if not ordered or ordered[-1] <= 0:
+            return 0.0
+        counted = ordered[min(len(ordered) - 1, int(LONG * len(ordered)))]
+        if len(ordered) >= REMEMBERED // 2:
+            return counted
+        logs = [math.log(max(1, tokens)) for tokens in ordered]
+        return min(ordered[-1], math.exp(fmean(logs) + 1.645 * pstdev(logs)))
 
 
 class Mean(Protocol):

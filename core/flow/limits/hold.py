@@ -6,14 +6,15 @@ import math
 
 from core.flow.limits.cusum import Cusum
 from core.flow.limits.point import Point
-from core.flow.limits.refine import CLOSE, WORTH
-from core.flow.limits.rules import BRAKE, ENOUGH, STRIDE, Facts, Plan, Step
+from core.flow.limits.rules import ENOUGH, GAIN, STRIDE, Facts, Plan, Step
 
 PROBE_S = 90.0
 # A probe is two changes, there and back; there shall be at most one in ten latencies.
 PROBE_LATENCIES = 25.0
 PATIENCE = 1.5
 MOST_PATIENCE = 6.0
+SMALLEST_STRIDE = 1.06
+AT_TARGET = 0.75
 
 
 class Hold:
@@ -55,10 +56,13 @@ class Hold:
 
     def _look(self, point: Point) -> Plan[Point]:
         """A probe as every now and then."""
-        stride = STRIDE if self._up else 1 / STRIDE
-        self._up = not self._up
-        point, kept = yield from self._probe(point, stride, "A look at {}, as every now and then.")
+        up, self._up = self._up or self._is_at_target(point), not self._up
+        point, kept = yield from self._probe(
+            point, STRIDE if up else 1 / STRIDE, "A look at {}, as every now and then."
+        )
         self._patience = 1.0 if kept else min(MOST_PATIENCE, PATIENCE * self._patience)
+        while kept and up:
+            point, kept = yield from self._probe(point, STRIDE, "That was worth it. A look at {}.")
         return point
 
     def _stride(self, point: Point, alarm: str) -> Plan[Point]:
@@ -85,6 +89,10 @@ class Hold:
         self._limit = goal
         return (yield self._stay(reason)), True
 
+    def _is_at_target(self, point: Point) -> bool:
+        """Whether the latency target is what holds the limit down: fewer would then only give less."""
+        return self._facts.slo_s is not None and point.p95_s > AT_TARGET * self._facts.slo_s
+
     def _goal(self, before: Point, stride: float) -> int | None:
         """Where to look; None where that is pointless or would miss the latency target."""
         facts = self._facts
@@ -93,8 +101,9 @@ class Hold:
             return lower if lower < self._limit and self._kept > ENOUGH else None
         goal = min(facts.top, math.ceil(self._limit * stride))
         if facts.slo_s is not None:
-            goal = min(goal, int(self._limit * facts.target_s / before.p95_s))
-        return goal if goal > self._limit * min(CLOSE, 1 + 0.5 / self._limit) and not facts.hopeless else None
+            # Half of what is added may wait: latency then grows with the square root.
+            goal = min(goal, int(self._limit * (facts.slo_s / before.p95_s) ** 2))
+        return goal if goal > self._limit * SMALLEST_STRIDE and not facts.hopeless else None
 
     def _ratio(self, before: Point, there: Point, back: Point) -> float:
         rate = self._facts.rate
@@ -103,6 +112,7 @@ class Hold:
     def _accepts(self, goal: int, ratio: float, there: Point, back: Point) -> bool:
         if goal < self._limit:
             return self._kept * ratio >= ENOUGH
-        error = math.hypot(there.error, back.error)
-        calm = self._facts.strain(there) <= BRAKE
-        return ratio >= WORTH and ratio - 1 > error and calm and self._facts.meets(there)
+        if not self._facts.allows(there):
+            return False
+        worth = GAIN * math.log2(goal / self._limit)
+        return ratio - 1 >= max(worth, min(GAIN, 1.5 * math.hypot(there.error, back.error)))

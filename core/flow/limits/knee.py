@@ -39,7 +39,8 @@ MOST_ROUNDS = 6
 class KneeLimit:
     """Finds and keeps the knee between floor and ceiling, with at most 5 % of the answers later than `slo_p95_s`.
 
-    `phase` says what it is about (ramp, refine, confirm, hold, probe, down, recover), `points` what was measured.
+    `phase` says what it is about (ramp, refine, confirm, hold, probe, down, recover), `reason` why, `points` what was
+    measured.
     """
 
     def __init__(self, start: int = 16, floor: int = 1, ceiling: int = 1024, slo_p95_s: float | None = None) -> None:
@@ -56,7 +57,7 @@ class KneeLimit:
         self._points: deque[Point] = deque(maxlen=KEPT)
         self._plan = self._life(start, "The search begins.", burst=True)
         self._held: int | None = None
-        next(self._plan)
+        self.reason = next(self._plan).reason
         self._cohort = Cohort(self.limit, settle=0, quick=slo_p95_s is None)
 
     def __repr__(self) -> str:
@@ -90,7 +91,7 @@ class KneeLimit:
 
     def started(self, at: float, in_flight: int) -> None:
         """A call was sent."""
-        self._cascade.sent()
+        self._cascade.sent(in_flight)
         self._cohort.started(at)
 
     def ended(self, sample: Sample) -> LimitChange | None:
@@ -125,7 +126,7 @@ class KneeLimit:
 
     def _take(self, step: Step, at: float) -> LimitChange | None:
         """Do what the plan says: another limit, or another look at the same."""
-        self.phase = step.phase
+        self.phase, self.reason = step.phase, step.reason
         change = self._facts.span.move(min(step.limit, self._facts.top), step.reason, step.phase)
         self._cohort = Cohort(self.limit, None if change else 0, at, self._size(step), quick=self._is_quick(step))
         if step.phase == "hold":

@@ -49,10 +49,10 @@ def halt(facts: Facts, seen: list[Point]) -> str | None:
         return f"{last.limit} has a p95 of {last.p95_s:.1f} s (target {facts.slo_s:.1f} s): stopped."
     if (strain := facts.strain(last)) > BRAKE:
         return f"{last.limit} made a call take {strain:.0f} times as long: stopped, others may share it."
-    if len(seen) > 1 and (gain := per_doubling(facts, seen[-2], last)) < GAIN:
-        return f"{seen[-2].limit} -> {last.limit} gained {_percent(gain)} per doubling (< {GAIN:.0%}): stopped."
     if facts.queueing:
         return f"At {last.limit} the server holds {facts.queueing:.0f} in its own queue: stopped."
+    if len(seen) > 1 and (gain := per_doubling(facts, seen[-2], last)) < GAIN:
+        return f"{seen[-2].limit} -> {last.limit} gained {_percent(gain)} per doubling (< {GAIN:.0%}): stopped."
     return f"{last.limit} is the highest that may be tried." if last.limit >= facts.top else None
 
 

@@ -5,13 +5,11 @@ from __future__ import annotations
 import math
 
 from core.flow.limits.point import Point
-from core.flow.limits.rules import AIM, ENOUGH, STRIDE, Facts, Plan, Step
+from core.flow.limits.rules import AIM, BRAKE, ENOUGH, STRIDE, Facts, Plan, Step
 
 MOST = 2
 # Limits that are closer than this are not told apart.
 CLOSE = 1.12
-# A further limit must gain half of what a doubling must.
-WORTH = 1.03
 CLIFF = 0.93
 
 
@@ -29,7 +27,7 @@ def refine(facts: Facts, seen: list[Point], why: str) -> Plan[str]:
 def knee_guess(facts: Facts, seen: list[Point]) -> int | None:
     """The limit to measure next; None where the neighbours of the knee are known well enough."""
     points = sorted(seen, key=lambda point: point.limit)
-    good = [point for point in points if facts.meets(point)]
+    good = [point for point in points if facts.allows(point)]
     if not good:
         return None
     best = max(good, key=facts.rate)
@@ -44,9 +42,9 @@ def knee_guess(facts: Facts, seen: list[Point]) -> int | None:
     return guess or _toward_cliff(facts, points, best)
 
 
-def smallest_enough(facts: Facts, points: list[Point]) -> Point:
+def smallest_enough(facts: Facts, points: list[Point], share: float = ENOUGH) -> Point:
     """The smallest limit that gives nearly all the throughput of the best."""
-    enough = ENOUGH * max(facts.rate(point) for point in points)
+    enough = share * max(facts.rate(point) for point in points)
     return min((point for point in points if facts.rate(point) >= enough), key=lambda point: point.limit)
 
 
@@ -90,18 +88,25 @@ def _toward_cliff(facts: Facts, points: list[Point], best: Point) -> int | None:
 def confirm(facts: Facts, seen: list[Point], why: str) -> Plan[tuple[Point, str]]:
     """Look once beyond the chosen limit, unless that is known: (the point to hold, why)."""
     while True:
-        good = [point for point in seen if facts.meets(point)] or least_bad(facts, seen)
+        good = [point for point in seen if facts.allows(point)] or least_bad(facts, seen)
         chosen = smallest_enough(facts, good)
         goal = min(facts.top, math.ceil(chosen.limit * STRIDE))
         known = any(1.15 * chosen.limit <= point.limit <= 2.2 * chosen.limit for point in seen)
-        if known or facts.hopeless or goal <= CLOSE * chosen.limit or _would_breach(facts, chosen, goal):
+        if facts.hopeless:
+            return (
+                chosen,
+                f"No limit meets {facts.slo_s} s: {chosen.limit} has a p95 of {chosen.p95_s:.1f} s, about the lowest.",
+            )
+        if known or goal <= CLOSE * chosen.limit or _is_too_far(facts, chosen, goal):
             return chosen, why
         seen.append((yield Step(goal, f"{why} A look beyond {chosen.limit}.", "confirm")))
         why = f"{chosen.limit} -> {goal} gave {seen[-1].calls_per_s / chosen.calls_per_s - 1:+.0%}."
 
 
-def _would_breach(facts: Facts, chosen: Point, goal: int) -> bool:
-    return facts.slo_s is not None and chosen.p95_s * goal / chosen.limit > facts.slo_s
+def _is_too_far(facts: Facts, chosen: Point, goal: int) -> bool:
+    """Whether the target or the brake forbids it, if all that is added only waits."""
+    worst = goal / chosen.limit
+    return chosen.p95_s * worst > (facts.slo_s or math.inf) or facts.strain(chosen) * worst > BRAKE
 
 
 def least_bad(facts: Facts, seen: list[Point]) -> list[Point]:

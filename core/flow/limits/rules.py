@@ -13,13 +13,13 @@ from core.flow.limits.span import Span
 # A doubling that gains less has gone past the knee.
 GAIN = 0.07
 # One that gains more may be followed by a quadrupling.
-BOLD = 0.75
+BOLD = 0.6
 # Nearly all of the throughput: what the limit held must give, and what the refinement aims at.
 ENOUGH = 0.975
 AIM = 0.99
 # A latency this many times the lowest is taking from others rather than from an idle server.
 BRAKE = 8.0
-SLO_SHARE = 0.95
+SLO_SHARE = 0.98
 STRIDE = 1.41
 
 
@@ -76,6 +76,10 @@ class Facts:
         if self.calm is None or self.latency(point) < self.latency(self.calm):
             self.calm = point
         return self.latency(point) / self.latency(self.calm)
+
+    def allows(self, point: Point) -> bool:
+        """Whether it is inside the latency target and leaves others their share."""
+        return self.meets(point) and self.strain(point) <= BRAKE
 
     def meets(self, point: Point) -> bool:
         """Whether it is inside the latency target."""
