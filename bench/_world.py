@@ -122,7 +122,7 @@ class Load:
 
     items: int
     search_limit: int
-    llm_limit: int
+    llm_limit: int | str
     search_s: float
     fallback: tuple[str, ...] = ()
 

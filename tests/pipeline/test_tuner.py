@@ -262,7 +262,7 @@ def test_rejections_for_the_crowd_go_to_the_algorithm_and_not_to_the_pace() -> N
 
 
 def test_waiting_for_a_quota_is_not_waiting_for_the_endpoint() -> None:
-    """While a quota lets few calls pass, a tick says that nobody waits; when the places are full, that somebody does."""
+    """While a quota lets few calls pass, a tick says that nobody waits; when places are full, that somebody does."""
 
     async def scene() -> None:
         stage = Stage(None, llm=Sizing("llm", "auto", 1, 4))
