@@ -10,6 +10,7 @@ from core.base.endpoints import EndpointConfig
 from core.base.errors import BrigadeError, ModelError, RejectedError, RunError, UnknownError
 from core.base.records import Model, Usage
 from core.base.settings import Settings
+from core.base.stored_endpoints import DATABASE, PREFIX
 from core.flow import Rates
 from core.models import CallableModel, HttpModel, Prices, rent
 from core.models.gauges import address_of, gauges_of
@@ -104,13 +105,19 @@ class Fleet:
         return name
 
     def _serving(self, model: str, name: str = "") -> list[EndpointConfig]:
-        """The endpoints for a model, and those that list it by its served name, without those found not to serve it."""
+        """The endpoints for a model, without those found not to serve it.
+
+        An endpoint that an operator added and that lists the served name joins also a server given by hand.
+        """
         try:
             meant = self._settings.endpoints_for(model)
         except UnknownError:
             meant = ()
-        listing = [e for e in self._settings.endpoints if name in e.models and e not in meant]
-        return [e for e in (*meant, *listing) if not {(e.name, model), (e.name, name)} & self._strangers]
+        added = [e for e in self._settings.endpoints if name in e.models and e not in meant and self._is_added(e)]
+        return [e for e in (*meant, *added) if not {(e.name, model), (e.name, name)} & self._strangers]
+
+    def _is_added(self, endpoint: EndpointConfig) -> bool:
+        return self._settings.sources.get(f"{PREFIX}{endpoint.name}") == DATABASE
 
     # While the run goes on
 

@@ -35,7 +35,7 @@ def look(start: Settings, env: Mapping[str, str]) -> Stored:
     try:
         told = _told(start, env)
         settings = settings_now(start, told.endpoints, env)
-        return Stored(settings, tuple(_views(settings, told)), tuple(_ignored(start, told, env)))
+        return Stored(settings, tuple(_views(settings, told)), (*_ignored(start, told, env), *_unused(settings)))
     except BrigadeError as error:
         return Stored(start, (), (Check("allocations", PROBLEM, str(error)),))
 
@@ -61,6 +61,24 @@ def _views(settings: Settings, told: Told) -> Iterator[AllocationView]:
         except BrigadeError:  # the check of the workloads says what is wrong with it
             continue
         yield from Layers(workload, settings, sound(told.allocation)[0]).views()
+
+
+def _unused(settings: Settings) -> Iterator[Check]:
+    """Variables that begin like a workload's and belong to none of its stages: misspelt, most likely."""
+    from core.base.allocation_keys import KEYS, variable_name
+    from core.base.workload_files import list_workloads, load_workload
+
+    meant, words = set[str](), []
+    for path in list_workloads(settings.workloads).values():
+        try:
+            workload = load_workload(path)
+        except BrigadeError:
+            continue
+        words.append(variable_name(workload, None, ""))
+        meant |= {variable_name(workload, stage, key) for stage in (None, *workload.stages) for key in KEYS}
+    for name in settings.variables:
+        if name not in meant and name.startswith(tuple(f"{word}_" for word in words)):
+            yield Check("allocations", NOTE, f"{name} is set, but no stage has that name: nothing goes by it.")
 
 
 def _ignored(start: Settings, told: Told, env: Mapping[str, str]) -> Iterator[Check]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sqlite3
+import threading
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 from core.base.errors import BrigadeError, ConfigError, UnknownError
 from core.base.records import RunStatus
 from core.base.views import AttemptView
+from core.connections import PracticeServers
 from core.pipeline.engine import Engine
 from core.practice import PracticeProcess
 from core.service import Service
@@ -109,13 +111,30 @@ def test_a_change_by_another_process_reaches_the_next_call(opened: Open, steady:
     assert {a.temperature for a in calls(first, run_id)} == {0.0}
 
 
-def test_another_model_is_made_ready_beside_the_run(opened: Open, steady: Server) -> None:
-    """A model on an endpoint that has yet to be started: calls go on, then go there, because of the database."""
+def test_another_model_is_made_ready_beside_the_run(
+    opened: Open, steady: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A model whose server has yet to be started, which the loop does not wait for: then calls go there."""
+    threads: list[str] = []
+    start = PracticeServers.url
+
+    def watched(self: PracticeServers, name: str, preset: str) -> str:
+        threads.append(threading.current_thread().name)
+        return start(self, name, preset)
+
+    monkeypatch.setattr(PracticeServers, "url", watched)
     service = opened(steady.endpoint + ZERO.replace('"practice-small", ', ""))
     run_id = begun(service)
+    assert threads == []
+    service.control(run_id, "pause", who="ana")
     service.set_allocation(WORKLOAD, TOTAL, "model", "practice-large", who="ana")
     service.set_allocation(WORKLOAD, ASPECT, "model", "practice-large", who="ana")
+    context = engine(service, run_id).context
+    until(lambda: context.allocate(context.workload.stage(ASPECT)).model == "practice-large")
+    service.control(run_id, "resume", who="ana")
     assert service.wait(run_id, 60).done == RESTAURANTS
+    assert threads
+    assert service._runtime._thread.name not in threads
     why = {(a.endpoint, a.model, a.why) for a in calls(service, run_id)}
     assert ("practice", "practice-large", "database") in why
     assert {e for e, _, _ in why} == {"practised", "practice"}

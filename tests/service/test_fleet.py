@@ -210,6 +210,20 @@ def test_one_removed_while_it_is_asked_does_not_join(settings: Settings) -> None
     asyncio.run(main())
 
 
+def test_a_server_given_by_hand_is_joined_by_what_is_added_only(settings: Settings) -> None:
+    """A configured endpoint that lists the same model stays out of it, one from the database helps."""
+
+    async def main() -> None:
+        harbour = Harbour(settings, "cli", "configured", "added")
+        harbour.settings = replace(harbour.settings, sources={"endpoint.added": "database"})
+        harbour.fleet = Fleet(harbour.settings, harbour.start, harbour.open)
+        await harbour.fleet.prepare("m")
+        await harbour.fleet.join()
+        assert harbour.lanes == ["cli", "added"]
+
+    asyncio.run(main())
+
+
 def test_a_model_that_was_not_prepared_is_an_error(settings: Settings) -> None:
     """Nothing is started behind the caller's back."""
     harbour = Harbour(settings, "a")
