@@ -58,6 +58,7 @@ class Lane:
         self.successes = 0
         self.rejections = 0
         self.latency_s = 0.0
+        self.turn_s = 0.0
         self.trouble = ""
         self._clock = clock
 
@@ -83,13 +84,13 @@ class Lane:
         limit = self.limit
         return limit is not None and self.in_flight >= limit
 
-    @property
-    def load(self) -> float:
-        """Share of its own limit that is busy; without a limit, what its calls in flight take at its latency."""
+    def load(self, unknown_s: float = 1.0) -> float:
+        """Share of its own limit that is busy; without a limit, how long it takes to answer what would be in flight.
+
+        unknown_s: what its calls take in turn as long as none was answered.
+        """
         limit = self.limit
-        if limit is not None:
-            return self.in_flight / limit
-        return (self.in_flight + 1) * (self.latency_s or 1.0)
+        return self.in_flight / limit if limit is not None else (self.in_flight + 1) * (self.turn_s or unknown_s)
 
     def boarded(self) -> None:
         """One more call is in flight."""
@@ -108,10 +109,11 @@ class Lane:
             self.watch.up(at)
 
     def answered(self, seconds: float) -> None:
-        """Learn from an answer that took so long (an exponential mean)."""
+        """Learn from an answer that took so long, itself still in flight (exponential means)."""
         self.successes += 1
-        old = self.latency_s or seconds
-        self.latency_s = old + SMOOTHING * (seconds - old)
+        self.latency_s += SMOOTHING * (seconds - self.latency_s) if self.latency_s else seconds
+        turn = seconds / max(1, self.in_flight)
+        self.turn_s += SMOOTHING * (turn - self.turn_s) if self.turn_s else turn
         self.crowding.answered(self._clock.monotonic() - seconds)
 
     def rejected(self, error: RateLimitedError, started_at: float) -> None:
@@ -156,8 +158,9 @@ class Pool:
         if len(usable) < 2:
             return usable[0] if usable else None
         usable = [lane for lane in usable if lane.rates.opens_in <= 0] or usable
-        least = min(lane.load for lane in usable)
-        near = [lane for lane in usable if lane.load <= least * (1 + NEAR)]
+        fastest = min((lane.turn_s for lane in usable if lane.turn_s), default=1.0)
+        least = min(lane.load(fastest) for lane in usable)
+        near = [lane for lane in usable if lane.load(fastest) <= least * (1 + NEAR)]
         return max(near, key=lambda lane: zlib.crc32(f"{item_id}\0{lane.name}".encode()))
 
     def takes(self, lane: Lane) -> bool:
