@@ -75,11 +75,11 @@ def _spread(levels: Sequence[Level]) -> float:
 
 
 def _best(points: Points, seen: Sequence[float]) -> tuple[float, float]:
-    """(gamma, seats); a number of seats only where levels beyond it fit much better with it."""
+    """(gamma, seats); a number of seats only where levels well beyond it fit much better with it."""
     gamma = _gamma(points, inf)
     least = _misfit(Speed(gamma), points)
     found = (gamma, inf)
-    for seats in seen[1:-1]:
+    for seats in (n for n in seen if seen[0] < n <= seen[-1] / SPREAD):
         there = _gamma(points, seats)
         misfit = _misfit(Speed(there, seats), points)
         if misfit < SEATS_GAIN * least or (found[1] < inf and misfit < least):

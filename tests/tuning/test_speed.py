@@ -34,6 +34,15 @@ def test_a_servers_seats_are_found() -> None:
     assert speed.slowdown(8) / speed.slowdown(2) == pytest.approx(1, rel=0.15)
 
 
+def test_noise_at_the_highest_level_is_no_seat_count() -> None:
+    """Two kinds measured at 4 and at about 8, a little apart: nothing says that the server has eight seats."""
+    aspects = seen("aspect_summary", 1.0, levels=(Level(4.0, 219, 0.156), Level(7.9, 229, 0.183)))
+    totals = seen("total_summary", 1.0, levels=(Level(4.0, 71, 0.667), Level(7.8, 77, 0.769)))
+    speed = fit([aspects, totals])
+    assert speed.seats == inf
+    assert speed.gamma == pytest.approx(0.05, rel=0.2)
+
+
 def test_a_latency_that_does_not_grow_stays() -> None:
     """An API that takes the same time at any load has gamma 0."""
     speed = fit([seen("total_summary", 1.0, levels=measured(lambda _: 1.0, 1.0, 8.0, 64.0))])
