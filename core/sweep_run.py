@@ -16,7 +16,7 @@ from core.base.settings import Settings
 from core.base.views import RunView, SweepPoint
 from core.connections import Connections
 from core.directions import Notices, Told
-from core.flow.limits import Limit
+from core.flow.limits import Limit, SweepLimit
 from core.launch import Launch
 from core.models import rent
 from core.pipeline.controller import knee
@@ -26,7 +26,6 @@ from core.pipeline.sizing import Sizing
 from core.store import Store
 from core.sweep_site import EndpointCosts, Site, record_of, site_of
 from core.tuning.sweep import frontier
-from core.tuning.sweep_limit import schedule_limit
 from core.tuning.sweep_watch import SweepWatch
 from core.tuning.sweep_watch import Told as Hearers
 
@@ -100,7 +99,8 @@ class SweepRun:
     def _watched(self, sizing: Sizing) -> SweepWatch:
         assert self._engine is not None  # noqa: S101 - attached before it runs
         left = left_of(self.site.order.limits, self._points)
-        schedule = schedule_limit(left, sizing.floor, sizing.ceiling, self.site.order.slo_p95_s, known=self._points)
+        target = self.site.order.slo_p95_s
+        schedule = SweepLimit(left or None, floor=sizing.floor, ceiling=sizing.ceiling, slo_p95_s=target)
         return SweepWatch(schedule, Hearers(self._point, self._end, self._price), self._engine.clock)
 
     def attach(self, engine: Engine) -> None:

@@ -90,8 +90,8 @@ def _model(order: SweepOrder, endpoint: EndpointConfig, settings: Settings) -> s
 def _ceiling(endpoint: EndpointConfig, layers: Layers) -> tuple[int, str] | None:
     """The lowest of the limits that are set there, and what sets it."""
     most = max_concurrent(layers)
-    found = [(endpoint.limit, f"endpoint {endpoint.name!r}'s own limit of {endpoint.limit}")]
-    found.append((most, f"workload {layers.workload.id!r}'s most of {most} calls in flight"))
+    found = [(endpoint.limit, f"the limit of {endpoint.limit} that endpoint {endpoint.name!r} has")]
+    found.append((most, f"the most of {most} calls that workload {layers.workload.id!r} allows"))
     return min(((n, why) for n, why in found if n is not None), default=None)
 
 

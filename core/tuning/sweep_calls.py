@@ -1,40 +1,32 @@
-"""How many calls a schedule needs, and which of its limits so many calls are enough for."""
+"""Which limits a sweep tries, and which of them so many calls are enough for."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from math import ceil
 
-from core.flow.limits.cohort import SETTLE, SHARE, SMALLEST
+from core.flow.limits import calls_needed
 
-ADAPTIVE_TOP = 256
-REFINED = 2
-
-
-def calls_at(limit: int) -> int:
-    """Calls that one measurement takes: some to settle, the cohort, and those that go on while its last ones end."""
-    return ceil(SETTLE * limit) + max(SMALLEST, ceil(SHARE * limit)) + limit
+FIRST = 4  # where a sweep without a grid begins
+TOP = 512  # and where it ends
+NEAR = 2  # limits around the knee
 
 
 def schedule(limits: Sequence[int], ceiling: int | None = None) -> tuple[int, ...]:
-    """The grid itself; for a sweep that finds its limits, the most it may try: doubling, and two at the knee."""
+    """The grid itself; for a sweep that finds its limits, the most it may try: doubling, and some at the knee."""
     if limits:
         return tuple(limits)
-    top = min(ADAPTIVE_TOP, ceiling or ADAPTIVE_TOP)
-    doubling = [2**n for n in range(top.bit_length()) if 2**n < top]
-    return tuple(sorted({*doubling, top, *(ceil(top / 2**0.5 ** (2 * n + 1)) for n in range(REFINED))}))
-
-
-def calls_needed(limits: Sequence[int]) -> int:
-    """Calls for the whole schedule, from the lowest limit up."""
-    return sum(calls_at(limit) for limit in limits)
+    top = min(TOP, ceiling or TOP)
+    doubling = [FIRST * 2**n for n in range(top.bit_length()) if FIRST * 2**n < top]
+    near = [ceil(top / 2 ** (0.25 * n)) for n in range(1, NEAR + 1)]
+    return tuple(sorted({*doubling, *near, top}))
 
 
 def reachable(limits: Sequence[int], calls: int) -> tuple[int, ...]:
-    """The limits that so many calls are enough for."""
+    """The limits that so many calls are enough for, from the lowest up."""
     found: list[int] = []
     for limit in limits:
-        calls -= calls_at(limit)
+        calls -= calls_needed((limit,))
         if calls < 0:
             break
         found.append(limit)

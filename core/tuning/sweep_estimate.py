@@ -15,11 +15,12 @@ from typing import Protocol
 from core.base.records import Item, Usage
 from core.base.views import StageHistory, SweepEstimate, SweepPoint
 from core.base.workload import Workload
+from core.flow.limits import calls_needed
 from core.models.tokens import estimate_tokens
 from core.pipeline.plan import Node, expand
 from core.store.codec import dump
 from core.tuning.sweep import fit
-from core.tuning.sweep_calls import calls_at, calls_needed, reachable
+from core.tuning.sweep_calls import reachable
 
 UNKNOWN = 0.10
 SENTENCE_TOKENS = 90  # an indexed sentence of at most 300 characters, with its label
@@ -51,14 +52,14 @@ def estimate(
     nodes = [n for n in (expand(workload, basis.sample).nodes if basis.sample else ()) if n.stage.kind == resource]
     calls = calls_needed(limits)
     seen = _seen(nodes, basis.history, model if resource == "llm" else "")
-    tokens = _tokens(workload, nodes, seen, basis, calls)
+    tokens = _tokens(workload, nodes, seen, basis, calls) if resource == "llm" else (0, 0)
     return SweepEstimate(
         limits=tuple(limits),
         calls=calls,
-        items_needed=ceil((calls + max(limits)) / len(nodes)) if nodes else 0,  # so that the last point stays full
+        items_needed=ceil(calls / len(nodes)) if nodes else 0,
         items=items,
-        reachable=reachable(limits, items * len(nodes) - max(limits)),
-        tokens=tokens if resource == "llm" else (0, 0),
+        reachable=reachable(limits, items * len(nodes)),
+        tokens=tokens,
         cost_usd=_cost(model, tokens, basis, certain=bool(seen)) if resource == "llm" else (Decimal(0), Decimal(0)),
         duration_s=_duration(limits, nodes, seen, basis.points),
         basis=_basis(resource, seen, basis, tokens),
@@ -138,11 +139,11 @@ def _duration(
     """
     curve = fit(sorted(points, key=lambda p: p.limit)) if points else None
     if curve is not None:
-        known = sum(calls_at(n) / curve.rate(n) for n in limits)
+        known = sum(calls_needed((n,)) / curve.rate(n) for n in limits)
         return known, known * (1 + 2 * UNKNOWN)
     if not seen:
         return None
     latency = sum(seen[n.stage.id].service_s for n in nodes) / len(nodes)
     crowd = max(1.0, *(seen[n.stage.id].in_flight for n in nodes))
-    expected = sum(calls_at(n) * latency / n for n in limits)
-    return expected, sum(calls_at(n) * latency / min(n, crowd) for n in limits)
+    expected = sum(calls_needed((n,)) * latency / n for n in limits)
+    return expected, sum(calls_needed((n,)) * latency / min(n, crowd) for n in limits)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from statistics import median
@@ -22,7 +22,7 @@ class Schedule(Limit, Protocol):
     @property
     def finished(self) -> bool: ...
     @property
-    def why(self) -> str: ...
+    def notes(self) -> Sequence[str]: ...
 
 
 @dataclass(slots=True)
@@ -77,11 +77,11 @@ class SweepWatch:
         self._told = told
         self._clock = clock
         self._tally = Tally()
-        self._known = 0
+        self._known: set[Point] = set()
         self._over = False
 
     def __repr__(self) -> str:
-        return f"<SweepWatch {self._known} points, {self.schedule!r}>"
+        return f"<SweepWatch {len(self._known)} points, {self.schedule!r}>"
 
     @property
     def limit(self) -> int:
@@ -94,8 +94,8 @@ class SweepWatch:
 
     @property
     def why(self) -> str:
-        """What cut the schedule short; '' where nothing did."""
-        return self.schedule.why
+        """What was left out of the schedule, and why; '' where nothing was."""
+        return " ".join(self.schedule.notes)
 
     def started(self, at: float, in_flight: int) -> None:
         """A call was sent."""
@@ -125,10 +125,10 @@ class SweepWatch:
 
     def _after(self, at: float, change: LimitChange | None) -> LimitChange | None:
         """Tell what is new, with the tally of the limit it was measured at."""
-        points = self.schedule.points
-        for point in points[self._known :]:
-            self._told.point(self._seen(point))
-        self._known = len(points)
+        for point in self.schedule.points:
+            if point not in self._known:
+                self._known.add(point)
+                self._told.point(self._seen(point))
         if change is not None:
             self._tally = Tally(at)
         if self.schedule.finished and not self._over:

@@ -1,7 +1,9 @@
 """Pure chart builders: frozen views and words in, a Plotly figure out. No Streamlit, no reading of anything."""
 
+from core.ui.charts.constraints import constraints
 from core.ui.charts.cost import cost_by_stage, cost_over_time
-from core.ui.charts.flow import Mark, in_flight, throughput
+from core.ui.charts.flow import Flow, Mark, over_time
+from core.ui.charts.frontier import Series, frontier
 from core.ui.charts.latency import latency
 from core.ui.charts.style import DARK, LIGHT, Palette
 from core.ui.charts.timeline import Rows, timeline
@@ -9,13 +11,16 @@ from core.ui.charts.timeline import Rows, timeline
 __all__ = [
     "DARK",
     "LIGHT",
+    "Flow",
     "Mark",
     "Palette",
     "Rows",
+    "Series",
+    "constraints",
     "cost_by_stage",
     "cost_over_time",
-    "in_flight",
+    "frontier",
     "latency",
-    "throughput",
+    "over_time",
     "timeline",
 ]
