@@ -56,6 +56,7 @@ class Assembly:
             run_id=before.id,
             worked_s=before.wall_s,
             reuse=launch.reuse,
+            cache=store.cache if launch.cache else None,
             search_timeout_s=self.connections.settings.search.timeout_s,
         )
         engine.cap(max_concurrent(self.directions.layers))

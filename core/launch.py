@@ -26,7 +26,8 @@ class Launch:
     are what operators gave single stages by hand, by `stage.key`; forecast: what it is expected to come to; sweep: what
     its limit is to go through instead of being sized.
 
-    parent: the earlier run from which nodes are taken over; only: the stages to do, with what they need (all: ()).
+    parent: the earlier run from which nodes are taken over; only: the stages to do, with what they need (all: ());
+    cache: whether answers of earlier runs are used and this run's are kept.
 
     ConfigError or UnknownError for what no run can be given.
     """
@@ -56,6 +57,7 @@ class Launch:
 
     parent: str = ""
     only: tuple[str, ...] = ()
+    cache: bool = False
 
     def __post_init__(self) -> None:
         for sizing in self.sizings.values():
@@ -93,6 +95,7 @@ class Launch:
             "search": settings.search.backend,
             "parent": self.parent,
             "only_stages": list(self.only),
+            "cache": self.cache,
             "connections": given_connections(settings),
         }
 
@@ -138,6 +141,7 @@ def launch_again(run: RunView, settings: Settings, who: str) -> Launch:
         budget=None if budget is None else Decimal(str(budget)),
         parent=str(kept.get("parent", "")),
         only=tuple(kept.get("only_stages", ())),
+        cache=bool(kept.get("cache", False)),
     )
 
 

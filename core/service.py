@@ -129,6 +129,7 @@ class Service(Sweeping):
         window: int | None = None,
         budget: Decimal | None = None,
         only_stages: Sequence[str] = (),
+        cache: bool = False,
     ) -> str:
         """Check everything, write the run and launch it; its id comes back at once.
 
@@ -149,6 +150,7 @@ class Service(Sweeping):
             window=window,
             budget=budget,
             only=tuple(only_stages) or None,
+            cache=cache,
         )
         return self._launcher.start(replace(launch, forecast=kept(self._forecast_of(launch))))
 
@@ -209,6 +211,7 @@ class Service(Sweeping):
             chosen["slo_p95"] = None  # said for auto, in a file
         only = given.get("only", ())
         chosen |= {"overrides": models_by_hand(given.get("stage_models", {}), who), "only": only}
+        chosen["cache"] = given.get("cache", False)
         return Launch(narrowed(loaded, only), tuple(self._select(loaded, items)), who, **chosen)
 
     def _capped(self, workload: Workload, llm_limit: int) -> int:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import core
 from core.cli import (
     allocating,
+    caching,
     control,
     doctor,
     endpoints,
@@ -36,6 +37,7 @@ GROUPS = (
     allocating,
     endpoints,
     sweeping,
+    caching,
     practice,
     serve,
     doctor,

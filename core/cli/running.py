@@ -49,6 +49,9 @@ def register(commands: options.Commands) -> None:
         "--only-stage", metavar="STAGE,...", type=options.names, default=[], help="do only these stages; see --reuse"
     )
     parser.add_argument("--only-failed", action="store_true", help="with --reuse or --resume: just the failed items")
+    parser.add_argument(
+        "--cache", action="store_true", default=None, help="use answers that earlier runs with --cache have paid for"
+    )
     parser.add_argument("--dry-run", action="store_true", help="check everything and forecast; spend and write nothing")
     parser.add_argument(
         "--sample", metavar="N", type=options.whole, default=0, help="with --dry-run: run N items, tell from them"
@@ -117,7 +120,12 @@ def begin(args: argparse.Namespace, service: Service, show: Meter) -> str:
     if service.settings.endpoint_for(service.settings.model).kind == "practice":
         note(args, "The practice server answers: its speed is simulated and its prices are charged to nobody.")
     return service.start(
-        args.workload, args.items, who=who(), stage_models=dict(args.model), only_stages=args.only_stage
+        args.workload,
+        args.items,
+        who=who(),
+        stage_models=dict(args.model),
+        only_stages=args.only_stage,
+        cache=bool(args.cache),
     )
 
 
@@ -152,7 +160,7 @@ def reuse(args: argparse.Namespace, service: Service) -> str:
 def changes(args: argparse.Namespace, run: RunView) -> dict[str, Any]:
     """What is given here instead of what an earlier run had."""
     given = {"llm_limit": args.llm_limit, "search_limit": args.search_limit, "model": args.llm_model}
-    given |= {name: getattr(args, name) for name in ("window", "budget", *BOUNDS)}
+    given |= {name: getattr(args, name) for name in ("window", "budget", "cache", *BOUNDS)}
     told = {name: value for name, value in given.items() if value is not None}
     if args.model:
         told["stage_models"] = {**run.settings.get("stage_models", {}), **dict(args.model)}

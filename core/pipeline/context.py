@@ -9,7 +9,7 @@ from typing import Protocol
 
 from core.base.allocation import Allocation
 from core.base.clock import Clock
-from core.base.records import Attempt, NodeResult, RunStatus, Searcher, Settlement
+from core.base.records import Attempt, ModelReply, NodeResult, RunStatus, Searcher, Settlement
 from core.base.workload import Stage, Workload
 from core.flow import Backoff, Budget, Gate, RetryBudget, StagePatience
 from core.pipeline.gate_tuner import GateTuner
@@ -30,6 +30,13 @@ class Recorder(Protocol):
         item: ItemDone | None = None,
     ) -> None: ...
     async def save(self, results: Sequence[NodeResult], item: ItemDone | None = None) -> None: ...
+
+
+class Cache(Protocol):
+    """Answers of earlier runs by the hash of what was asked; the store has one."""
+
+    async def get(self, key: str) -> ModelReply | None: ...
+    def keep(self, key: str, reply: ModelReply) -> None: ...
 
 
 class Unrecorded:
@@ -94,6 +101,7 @@ class Context:
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     search_failures: int = 0
     queued: int = 0
+    cache: Cache | None = None
     searches: GateTuner | None = None
     stage_gates: Mapping[str, Gate] = field(default_factory=dict)
 

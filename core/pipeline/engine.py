@@ -22,7 +22,7 @@ from core.base.errors import UsageError
 from core.base.records import Item, ItemStatus, Model, NodeResult, RunStatus, Searcher
 from core.base.workload import Stage, Workload
 from core.flow import UNLIMITED, Budget, Gate, StoppedError
-from core.pipeline.context import Context, Halt, Recorder, Unrecorded
+from core.pipeline.context import Cache, Context, Halt, Recorder, Unrecorded
 from core.pipeline.controller import Algorithm, knee
 from core.pipeline.feed import Feed, Items, Work
 from core.pipeline.item_run import ItemRun, RunNode
@@ -79,6 +79,7 @@ class Engine:
         search_timeout_s: float = 10.0,
         worked_s: float = 0.0,
         reuse: Reuse | None = None,
+        cache: Cache | None = None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self.clock = clock
@@ -106,6 +107,7 @@ class Engine:
             clock=clock,
             budget=budget or Budget(),
             search_timeout_s=search_timeout_s,
+            cache=cache,
             searches=self.tuner.search,
             stage_gates={s.id: Gate(s.id, UNLIMITED, clock=clock) for s in workload.stages if s.kind == "llm"},
         )

@@ -90,12 +90,36 @@ class ModelCall:
 
     async def run(self) -> Sequence[NodeResult]:
         """Try the chain model by model; ModelCallFailed when it is exhausted, StoppedError when the run halts."""
+        known = await self._known()
+        if known:
+            return known
         self.context.retries.call()
         while True:
             try:
                 return await self._uncut(await self._on_one_model(Tries(most=self.job.attempts)))
             except ModelError as error:
                 self._fall_back(error)
+
+    async def _known(self) -> Sequence[NodeResult]:
+        """The results of an answer that an earlier run has paid for; none without one."""
+        cache, allocation = self.context.cache, self._allocation()
+        if cache is None:
+            return ()
+        digest = input_hash(self.messages, allocation.model, allocation.max_tokens, allocation.temperature)
+        reply = await cache.get(self._key(digest))
+        if reply is None:
+            return ()
+        route = next(iter(self.context.pool(allocation.model).routes.values()))
+        try:
+            results = self.job.accept(reply, route, Decimal(0), digest, ("cached",))
+        except ModelError:
+            return ()
+        await self.context.recorder.save(results)
+        return results
+
+    def _key(self, digest: str) -> str:
+        """The cache's key: the hash of prompt, model and parameters, and the form of the answer."""
+        return f"{digest}:{'json' if self.job.as_json else 'text'}"
 
     async def _uncut(self, results: Sequence[NodeResult]) -> Sequence[NodeResult]:
         """What was cut by its length is committed, and asked for once more with twice the room: as a retry, so that a
@@ -350,6 +374,8 @@ class ModelCall:
             raise
         better = results if not self._cut or _longer(results, self._cut) else ()
         await self._close(attempt_id, attempt, settlement, better)
+        if self.context.cache is not None and reply.finish != "length":
+            self.context.cache.keep(self._key(attempt.input_hash), reply)
         return better or self._cut
 
     def _asked(self, attempt: Attempt) -> str:

@@ -200,3 +200,12 @@ def saved_calls(db: Database) -> None:
     """How many results were taken from the cache or from an earlier run is counted without a walk over all."""
     for flag in ("cached", "reused"):
         db.execute(f"CREATE INDEX results_{flag} ON results (run_id) WHERE instr(flags, '\"{flag}\"') > 0")
+
+
+@migration
+def answers(db: Database) -> None:
+    """Answers that runs with a cache may use again, by the hash of what was asked."""
+    db.execute("""CREATE TABLE answers (
+        key TEXT PRIMARY KEY, at REAL NOT NULL, model TEXT, text TEXT NOT NULL,
+        input_tokens INTEGER NOT NULL, output_tokens INTEGER NOT NULL) WITHOUT ROWID""")
+    db.execute("CREATE INDEX answers_by_age ON answers (at)")

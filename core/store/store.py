@@ -9,6 +9,7 @@ from types import TracebackType
 
 from core.base.clock import SYSTEM_CLOCK, Clock
 from core.base.errors import StoreError
+from core.store.cache import Cache
 from core.store.catalogue import Catalogue
 from core.store.connection import Readers, begin, connect_writer
 from core.store.controls import Controls
@@ -42,6 +43,7 @@ class Store:
         self.catalogue = Catalogue(readers, writer)
         self.runs = Runs(readers, writer, rollups, clock)
         self.ledger = Ledger(writer, rollups, spill, clock)
+        self.cache = Cache(readers, writer, clock)
         self.controls = Controls(readers, writer, clock)
         self.limit_changes = LimitChanges(readers, writer)
         self.lanes = Lanes(readers, writer)

@@ -49,3 +49,13 @@ def test_options_that_contradict_each_other_are_refused(
     """Exit code 2, and a sentence that says which and why."""
     assert main(["run", *words]) == 2
     assert said in capsys.readouterr().err
+
+
+def test_the_cache_is_used_told_of_and_cleared(core: Core, server: ModelServer) -> None:
+    """Two runs with --cache are one run's calls; `cache` counts them, and `--clear` forgets them."""
+    assert core("run", "--llm-url", server.url, "--cache", *FEW).json["cached"] == 0
+    calls = server.calls
+    assert core("run", "--llm-url", server.url, "--cache", *FEW).json["cached"] == calls == 4 * RESTAURANTS
+    assert server.calls == calls
+    assert core("cache", "--json").json["answers"] == calls
+    assert core("cache", "--clear").out == f"{calls} answers forgotten.\n"

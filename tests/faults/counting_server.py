@@ -86,6 +86,7 @@ class CountingServer(FaultServer):
         super().__init__(tls=tls)
         self.latency_s = latency_s
         self.log: list[Logged] = []
+        self.deaths = 0
         self.decide: Callable[[Logged], Plan | None] = lambda _: None
         self._planned: defaultdict[str, deque[Plan]] = defaultdict(deque)
 
@@ -99,6 +100,7 @@ class CountingServer(FaultServer):
 
     async def go_down(self) -> None:
         """Close the port and drop every connection, as a process that dies does."""
+        self.deaths += 1
         self._server.close()
         for task in self._tasks:
             task.cancel()
