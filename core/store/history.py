@@ -94,12 +94,24 @@ def _rows(readers: Readers, run_id: str, until: float) -> list[sqlite3.Row]:
 
 
 def _add(groups: Groups, rows: Sequence[sqlite3.Row]) -> None:
-    """Sort a run's requests into groups, each with how many were in flight at its endpoint."""
+    """Sort a run's requests into groups, each with how many were in flight at its endpoint.
+
+    Of a run that was cut off at the most rows, those whose company may not have been read are left out.
+    """
+    since = _complete_from(rows) if len(rows) >= REQUESTS else 0.0
     for endpoint in dict.fromkeys(row["endpoint"] for row in rows):
         there = [row for row in rows if row["endpoint"] == endpoint]
         spans = [(row["started_at"], row["started_at"] + (row["service_s"] or 0.0)) for row in there]
         for row, crowd in zip(there, crowds(spans), strict=True):
-            groups.setdefault(_key(row), []).append(_call(row, crowd))
+            if row["started_at"] >= since:
+                groups.setdefault(_key(row), []).append(_call(row, crowd))
+
+
+def _complete_from(rows: Sequence[sqlite3.Row]) -> float:
+    """When the last of the calls had ended that were under way before the first row that was read (nearly: 99 %)."""
+    longest = sorted(float(row["service_s"] or 0.0) for row in rows)
+    middle = float(rows[len(rows) // 2]["started_at"])
+    return min(float(rows[0]["started_at"]) + _quantile(longest, 0.99), middle)
 
 
 def _key(row: sqlite3.Row) -> Key:

@@ -105,3 +105,23 @@ def test_history_until_a_moment_leaves_out_what_came_later(tmp_path: Path) -> No
     with Store.open(tmp_path / "b.db") as store:
         (found,) = store.reports.history_of([RUN], until=1006.0)
     assert found.requests == 3
+
+
+def test_of_a_long_run_the_last_calls_tell_with_all_their_company(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three calls always in flight, read back to the middle: none of them is taken to have been alone."""
+    monkeypatch.setattr("core.store.history.REQUESTS", 60)
+
+    async def write(store: Store) -> None:
+        for n in range(200):
+            attempt = call(started_at=1000.0 + n / 3)
+            await store.ledger.settle(await store.ledger.begin(attempt), attempt, OK)
+
+    with Store.open(tmp_path / "b.db") as store:
+        store.runs.create(RUN, "restaurant-reviews", "restaurant", ["r0"], {}, None, "ann")
+        asyncio.run(write(store))
+        (found,) = store.reports.history_of([RUN])
+    assert 50 <= found.requests < 60
+    assert found.levels[0].in_flight > 2.0
+    assert found.in_flight == pytest.approx(3.0, rel=0.05)
