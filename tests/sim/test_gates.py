@@ -47,7 +47,7 @@ def test_searching_costs_little(name: str) -> None:
 
 @pytest.mark.parametrize("name", STEADY)
 def test_the_hold_is_quiet(name: str) -> None:
-    """While it is held the limit changes at most once in ten latencies, probes included, and for no seed much more."""
+    """While it is held the limit changes at most once in ten latencies, probes included, and for no seed much more often."""
     counts, spans = [], []
     for trace, _ in runs(name):
         since = next((at for at, change in trace.changes if change.phase == "hold"), trace.finished_at)
@@ -55,7 +55,7 @@ def test_the_hold_is_quiet(name: str) -> None:
         counts.append(sum(at > since and change.phase in {"hold", "probe"} for at, change in trace.changes))
         spans.append((trace.finished_at - since) / (sum(latencies) / len(latencies)))
     assert sum(counts) / sum(spans) <= 0.1
-    assert all(count <= max(0.15 * span, 6) for count, span in zip(counts, spans, strict=True))
+    assert all(count <= max(0.15 * span, 10) for count, span in zip(counts, spans, strict=True))
 
 
 @pytest.mark.parametrize(

@@ -55,10 +55,10 @@ class AimdLimit:
         return self._grow()
 
     def _grow(self) -> LimitChange | None:
-        self._credit += self._step / self.limit
-        if self._credit < 1:
+        self._credit += self._step
+        if self._credit < self.limit:
             return None
-        whole, self._credit = int(self._credit), self._credit % 1
+        whole, self._credit = int(self._credit // self.limit), self._credit % self.limit
         return self._span.move(self.limit + whole, f"{self.limit} were in use and none was rejected.", "grow")
 
     def tick(self, at: float, in_flight: int, waiting: int) -> LimitChange | None:

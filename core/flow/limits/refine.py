@@ -42,9 +42,9 @@ def knee_guess(facts: Facts, seen: list[Point]) -> int | None:
     return guess or _toward_cliff(facts, points, best)
 
 
-def smallest_enough(facts: Facts, points: list[Point], share: float = ENOUGH) -> Point:
+def smallest_enough(facts: Facts, points: list[Point]) -> Point:
     """The smallest limit that gives nearly all the throughput of the best."""
-    enough = share * max(facts.rate(point) for point in points)
+    enough = ENOUGH * max(facts.rate(point) for point in points)
     return min((point for point in points if facts.rate(point) >= enough), key=lambda point: point.limit)
 
 

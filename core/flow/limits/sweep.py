@@ -11,7 +11,7 @@ from core.flow.limits.cohort import SETTLE, SHARE, Cohort
 from core.flow.limits.point import Point
 from core.flow.limits.protocol import Gauges, LimitChange, Sample
 from core.flow.limits.ramp import descend, ramp
-from core.flow.limits.refine import knee_guess, least_bad, smallest_enough
+from core.flow.limits.refine import knee_guess, least_bad
 from core.flow.limits.rules import Facts, Plan, Step
 from core.flow.limits.span import Span
 
@@ -20,7 +20,11 @@ DENSE = 4
 APART = 1.25
 # The knee on a chart: the smallest limit with this share of the most throughput.
 KNEE = 0.95
+PLATEAU = 0.92
 SAMPLES = 48
+# Where latencies scatter, as many samples as make the relative error that small, but at most so many.
+PRECISE = 0.03
+MOST_SAMPLES = 240
 ENOUGH_CALLS = 8
 MOST_FAILED = 0.5
 MOST_VOID = 2
@@ -75,7 +79,11 @@ class SweepLimit:
         if not self._seen:
             return None
         good = [point for point in self._seen if self._facts.meets(point)] or least_bad(self._facts, self._seen)
-        return smallest_enough(self._facts, good, KNEE)
+        rate = self._facts.rate
+        # The mean of what is about as much as the most: the most alone is the luckiest measurement.
+        plateau = [rate(point) for point in good if rate(point) >= PLATEAU * max(map(rate, good))]
+        enough = KNEE * sum(plateau) / len(plateau)
+        return min((point for point in good if rate(point) >= enough), key=lambda point: point.limit)
 
     def _given(self, grid: list[int]) -> Plan[None]:
         """Each limit of a grid, upward."""
@@ -124,10 +132,15 @@ class SweepLimit:
     def _take(self, step: Step, at: float) -> LimitChange | None:
         change = self._facts.span.move(min(step.limit, self._facts.top), step.reason, "sweep")
         nothing_before = at == float("-inf")
-        self._cohort = Cohort(self.limit, 0 if nothing_before else None, at, self._samples)
+        self._cohort = Cohort(self.limit, 0 if nothing_before else None, at, self._size())
         self._failed = self._ended = 0
         self._changed_at = at
         return change
+
+    def _size(self) -> int:
+        # The most of all points: where calls queue they share their luck, and scatter less than they err.
+        scatter = max(((point.error / PRECISE) ** 2 * point.samples for point in self._seen), default=0.0)
+        return max(self._samples, min(MOST_SAMPLES, math.ceil(scatter)))
 
     def _finish(self) -> LimitChange | None:
         self.finished = True
@@ -203,5 +216,6 @@ class SweepLimit:
 
 
 def calls_needed(limits: Sequence[int], samples: int = SAMPLES) -> int:
-    """About how many calls a sweep of these limits takes: for its cost beforehand."""
-    return sum(math.ceil(SETTLE * limit) + max(samples, math.ceil(SHARE * limit)) + limit for limit in limits)
+    """About how many calls a sweep of these limits sends, for its cost beforehand; more where latencies scatter."""
+    counted = sum(math.ceil(SETTLE * limit) + max(samples, math.ceil(SHARE * limit)) for limit in limits)
+    return counted + max(limits, default=0)
