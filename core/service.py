@@ -227,7 +227,7 @@ class Service(Sweeping):
     def search(self, workload: str, items: str | Sequence[str], *, search_limit: int | None = None) -> Iterator[Found]:
         """The evidence of items without a run, in the items' order, part by part."""
         loaded = self.workload(workload)
-        limit = self._number(loaded, "search", self.settings.search_limit if search_limit is None else search_limit)
+        limit = Sizing("search", self.settings.search_limit if search_limit is None else search_limit).begin
         ids = self._select(loaded, items)
         found = (self.store.catalogue.item(loaded.item_kind, item_id) for item_id in ids)
         known: Iterator[Item] = (item for item in found if item is not None)

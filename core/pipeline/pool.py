@@ -107,6 +107,8 @@ class Lane:
             self.watch.down(at)
         elif now is BreakerState.CLOSED:
             self.watch.up(at)
+            if self.gauges is not None:
+                self.gauges.retry()
 
     def answered(self, seconds: float) -> None:
         """Learn from an answer that took so long, itself still in flight (exponential means)."""
