@@ -7,6 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as settings_of_hypothesis
+from hypothesis import strategies as st
 
 from core.base.errors import ConfigError
 from core.base.settings import Settings, load_settings
@@ -113,6 +116,24 @@ def test_a_row_that_is_no_object_is_passed_over(settings: Settings, row: str) ->
     one = found(settings, "gpu", gpu=row)
     assert "must be an object" in one.problem
     assert one.endpoint == settings.endpoints_for("m")[0]
+
+
+PLAIN = (
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=12) | st.sampled_from(["m", "openai"])
+)
+FIELDS = ("kind", "url", "models", "limit", "rpm", "tpm", "key_env", "stream", "price_input", "removed", "name", "x")
+WRITTEN = st.dictionaries(st.sampled_from(FIELDS), PLAIN | st.lists(PLAIN, max_size=3) | st.just({"a": 1}), max_size=5)
+
+
+@given(said=WRITTEN, name=st.sampled_from(["gpu", "local", "new", "cli"]))
+@settings_of_hypothesis(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200, deadline=None)
+def test_whatever_a_row_holds_nothing_breaks(settings: Settings, said: dict[str, Any], name: str) -> None:
+    """Every row is an endpoint or a problem with its name; the configured ones are never lost but by `removed`."""
+    one = found(settings, name, **{name: json.dumps(said)})
+    assert not one.problem or name in one.problem
+    assert one.active or one.removed or name in ("new", "cli")
+    known = {e.name for e in settings_now(settings, rows(**{name: said}), {}).endpoints}
+    assert known >= {"gpu", "local"} - {name}
 
 
 def test_a_key_may_go_to_its_own_host(settings: Settings) -> None:

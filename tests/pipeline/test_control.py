@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from core.base.allocation import Allocation
-from core.base.errors import ConfigError, ServerFaultError, UnknownError
-from core.base.records import Item, ModelRequest
+from core.base.errors import ConfigError, ServerFaultError, StoreError, UnknownError
+from core.base.records import Item, ModelRequest, RunStatus
 from core.base.views import AttemptView
 from core.base.workload import Stage
 from core.pipeline.allocations import Allocations
@@ -146,6 +146,22 @@ def test_a_server_that_takes_its_time_holds_up_no_other_command(desk: Desk) -> N
     assert {a.model for a in calls(desk, ASPECT)} == {"fake", "other"}
     assert {a.model for a in calls(desk, TOTAL)} == {"fake"}
     assert view.settings["controls"] == {f"{ASPECT}.model": {"value": "other", "who": "tester"}}
+
+
+def test_a_store_that_cannot_be_read_pauses_the_run(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without its commands nobody could steer it: it drains and says why, as itself and not as a group of errors."""
+
+    def broken(*_: object) -> None:
+        msg = "the disk is gone"
+        raise StoreError(msg)
+
+    async def scene(driver: RunDriver) -> None:
+        monkeypatch.setattr(desk.store.controls, "pending", broken)
+        await desk.until(lambda: driver.engine.halted is not None)
+        monkeypatch.undo()
+
+    view = desk.play(scene)
+    assert (view.status, view.reason) == (RunStatus.PAUSED, "the disk is gone")
 
 
 def test_a_fallback_says_what_made_it_one() -> None:
