@@ -1,9 +1,11 @@
-"""Performance: quantiles per stage, in flight over time with the operator's marks, the timeline of one item."""
+"""Performance: what held a run back, quantiles per stage, all over time with its changes, one item's timeline."""
 
 import streamlit as st
 
 from core.base.views import RunView
+from core.ui.components.changes import show_changes
 from core.ui.components.endpoints import run_models, show_note
+from core.ui.components.hindrance import show_hindrance
 from core.ui.components.measures import show_flow, show_headline, show_latency, show_timeline
 from core.ui.components.problem import show_empty
 from core.ui.components.refresh import follow
@@ -20,8 +22,10 @@ def draw(desk: Desk, run: RunView) -> None:
         show_empty("empty.measures", ":material/speed:")
         return
     show_headline(desk.service, run)
+    show_hindrance(desk.service, run)
     show_latency(desk.service, run, stats)
     show_flow(desk.service, run)
+    show_changes(desk.service, run)
     show_timeline(desk.service, run)
 
 

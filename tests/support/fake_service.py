@@ -33,6 +33,7 @@ from core.base.workload import Stage, Workload
 from tests.support import fake_world as world
 from tests.support.fake_configuring import FakeConfiguring
 from tests.support.fake_sweeps import FakeSweeps
+from tests.support.fake_tuning import FakeTuning
 
 MODELS = (("practice-small", "practice"), ("practice-large", "practice"), ("extractive", "embedded"))
 ENDPOINTS = (
@@ -98,7 +99,7 @@ class FakeSettings:
     endpoints: tuple[EndpointConfig, ...] = ENDPOINTS
 
 
-class FakeService(FakeConfiguring, FakeSweeps):
+class FakeService(FakeConfiguring, FakeSweeps, FakeTuning):
     """The dashboard's service without an engine; `sent` holds every command in order."""
 
     def __init__(self, scene: str = "full", *, clock: Callable[[], float] = time.time) -> None:

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import pytest
 
+from core.base.tuning_views import ConstraintSlice
 from core.base.views import Bucket, GateSample
 from core.ui import charts
 from core.ui.charts import DARK, LIGHT, Palette
@@ -13,7 +14,16 @@ from tests.support.fake_service import FakeService
 from tests.support.fake_world import HOSTILE
 
 TITLES = {"search": "Search", "aspect_summary": "Aspect summary", "total_summary": "Total summary"}
-WORDS = {"in_flight": "in flight", "limit": "limit", "waiting": "waiting", "time": "seconds"}
+WORDS = {
+    "in_flight": "in flight",
+    "limit": "limit",
+    "waiting": "waiting",
+    "time": "seconds",
+    "calls_s": "calls/s",
+    "p95": "p95",
+    "by_hand": "by hand",
+    "auto": "automatic",
+}
 
 
 @pytest.fixture
@@ -42,8 +52,10 @@ def test_every_colour_stands_out_from_its_background(palette: Palette) -> None:
 def test_a_stage_keeps_its_colour_in_all_charts(fake: FakeService) -> None:
     stats, buckets = fake.stages("run-done"), fake.buckets("run-done")
     color = LIGHT.stage(list(TITLES), "aspect_summary")
-    bars = charts.throughput(buckets, TITLES, LIGHT, axis="", time="")
-    assert next(b for b in bars.data if b.name == "Aspect summary").marker.color == color
+    flow = charts.over_time(charts.Flow((), buckets), {}, TITLES, WORDS, LIGHT)
+    mine = [trace for trace in flow.data if trace.name == "Aspect summary"]
+    assert [trace.type for trace in mine] == ["bar", "scatter"]
+    assert mine[0].marker.color == mine[1].line.color == color
     rows = charts.latency(stats, TITLES, LIGHT, axis="")
     assert color in {r.line.color for r in rows.data}
 
@@ -64,10 +76,21 @@ def test_latencies_tell_their_values_apart_and_the_legend_names_the_symbols(fake
 
 def test_in_flight_has_a_limit_under_every_gate_and_a_line_for_every_mark(fake: FakeService) -> None:
     marks = [charts.Mark(60.0, "dana: Model limit 8 → 16"), charts.Mark(140.0, "minsu")]
-    fig = charts.in_flight(fake.samples("run-done"), marks, {}, WORDS, LIGHT)
+    marks.append(charts.Mark(150.0, "auto: 16 → 32: gained 40 %", auto=True))
+    flow = charts.Flow(fake.samples("run-done"), fake.buckets("run-done"), marks)
+    fig = charts.over_time(flow, {}, TITLES, WORDS, LIGHT)
     assert [t.name for t in fig.data[:6]] == ["in flight", "limit", "waiting"] * 2
     assert len(fig.layout.shapes) >= len(marks)
-    assert fig.data[-1].text[0].startswith("dana")
+    assert [(t.name, len(t.x)) for t in fig.data[-2:]] == [("by hand", 2), ("automatic", 1)]
+    assert fig.data[-2].text[0].startswith("dana")
+
+
+def test_everything_over_time_shares_one_axis(fake: FakeService) -> None:
+    flow = charts.Flow(fake.samples("run-done"), fake.buckets("run-done"), until=240.0)
+    fig = charts.over_time(flow, {}, TITLES, WORDS, LIGHT)
+    shared = [axis for axis in fig.select_xaxes() if axis.matches or axis.anchor]
+    assert len({axis.range for axis in fig.select_xaxes()}) == 1
+    assert len(shared) == 4
 
 
 def test_the_timeline_begins_at_zero_and_numbers_second_tries(fake: FakeService) -> None:
@@ -99,13 +122,24 @@ def test_spending_begins_at_nothing_and_ends_with_the_run() -> None:
 
 def test_a_slice_that_is_cut_short_tells_its_own_rate() -> None:
     slices = [Bucket(t, 5.0, "s", "llm", "m", 10, 10, 0, 0, 1.0, 1.0, 9, None) for t in (0.0, 5.0)]
-    bars = charts.throughput(slices, {"s": "S"}, LIGHT, axis="", time="", until=7.0).data[0]
+    bars = charts.over_time(charts.Flow((), slices, until=7.0), {}, {"s": "S"}, WORDS, LIGHT).data[0]
     assert list(bars.y) == [2.0, 5.0]
     assert bars.width[1] < bars.width[0]
 
 
+def test_what_held_a_run_back_is_stacked_over_its_slices() -> None:
+    told = [ConstraintSlice(0.0, 5.0, "llm", "", 0.5), ConstraintSlice(5.0, 5.0, "rate", "api", 0.25)]
+    names = {("llm", ""): "Model gate", ("rate", "api"): "Quota of api"}
+    fig = charts.constraints(told, names, LIGHT, axis="share", time="t")
+    assert [(t.name, list(t.x), list(t.y)) for t in fig.data] == [
+        ("Model gate", [0.0, 5.0, 10.0], [0.5, 0.0, 0.0]),
+        ("Quota of api", [0.0, 5.0, 10.0], [0.0, 0.25, 0.25]),
+    ]
+
+
 def test_a_run_of_one_sample_is_drawn_from_its_start_with_its_average() -> None:
-    fig = charts.in_flight([GateSample(1.0, "llm", 4, 0, 60, 3.5, 0.9, 4)], [], {}, WORDS, LIGHT)
+    flow = charts.Flow([GateSample(1.0, "llm", 4, 0, 60, 3.5, 0.9, 4)], [])
+    fig = charts.over_time(flow, {}, {}, WORDS, LIGHT)
     lines = {trace.name: (list(trace.x), list(trace.y), trace.yaxis) for trace in fig.data}
     assert lines["in flight"] == ([0, 1], [3.5, 3.5], "y")
     assert lines["limit"] == ([0, 1], [4, 4], "y")
@@ -115,8 +149,8 @@ def test_a_run_of_one_sample_is_drawn_from_its_start_with_its_average() -> None:
 def test_nothing_at_all_is_still_a_figure() -> None:
     rows = charts.Rows({}, {})
     assert charts.latency((), {}, LIGHT, axis="").layout.height
-    assert charts.in_flight((), (), {}, WORDS, LIGHT).layout.height
-    assert charts.throughput((), {}, LIGHT, axis="", time="").layout.height
+    assert charts.over_time(charts.Flow((), ()), {}, {}, WORDS, LIGHT).layout.height
+    assert charts.constraints((), {}, LIGHT, axis="", time="").layout.height
     assert charts.timeline((), rows, {"waiting": "", "time": ""}, LIGHT).layout.height
     assert charts.cost_over_time((), LIGHT, axis="", time="").layout.height
 
@@ -125,10 +159,13 @@ def test_nothing_at_all_is_still_a_figure() -> None:
 def test_no_name_becomes_markup_in_a_chart(fake: FakeService, payload: str) -> None:
     titles = dict.fromkeys(TITLES, payload)
     rows = charts.Rows(titles, {"food": payload})
+    hostile = charts.Flow(fake.samples("run-done"), fake.buckets("run-done"), [charts.Mark(1.0, payload)])
     figures = [
         charts.latency(fake.stages("run-done"), titles, LIGHT, axis=""),
-        charts.in_flight(fake.samples("run-done"), [charts.Mark(1.0, payload)], {"llm": payload}, WORDS, LIGHT),
-        charts.throughput(fake.buckets("run-done"), titles, LIGHT, axis="", time=""),
+        charts.over_time(hostile, {"llm": payload}, titles, WORDS, LIGHT),
+        charts.constraints(
+            [ConstraintSlice(0.0, 5.0, "rate", payload, 0.5)], {("rate", payload): payload}, LIGHT, axis="", time=""
+        ),
         charts.timeline(fake.timeline("run-done", "r1"), rows, {"waiting": "", "time": ""}, LIGHT),
         charts.cost_by_stage(fake.stages("run-done"), titles, LIGHT, axis=""),
     ]

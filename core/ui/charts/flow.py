@@ -1,4 +1,4 @@
-"""A run over time: requests in flight under their limit, and calls finished per second."""
+"""A run over time on one axis: requests in flight under their limit, calls finished per second, the 95th percentile."""
 
 from __future__ import annotations
 
@@ -9,52 +9,71 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from core.base.views import Bucket, GateSample
-from core.ui.charts.style import Palette, figure, slice_end, style
+from core.ui.charts.style import Palette, slice_end, style
 from core.ui.safe import chart
 
 SHORTEST = 1.0  # seconds a rate is told over: a slice that has just begun would tell anything
+ROW = 150  # pixels
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """Something the operator did: seconds since the run's start, and what."""
+    """A change of a limit or a command: seconds since the run's start, what, and whether an algorithm did it."""
 
     t: float
     text: str
+    auto: bool = False
 
 
-def in_flight(
-    samples: Sequence[GateSample],
-    marks: Sequence[Mark],
-    names: Mapping[str, str],
-    words: Mapping[str, str],
-    palette: Palette,
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """What there is to draw. until: where the last slice ends, seconds since the start."""
+
+    samples: Sequence[GateSample]
+    buckets: Sequence[Bucket]
+    marks: Sequence[Mark] = ()
+    until: float | None = None
+
+
+def over_time(
+    flow: Flow, names: Mapping[str, str], titles: Mapping[str, str], words: Mapping[str, str], palette: Palette
 ) -> go.Figure:
-    """One row for each gate: in flight as an area, the limit as steps; the operator's hand as marks.
+    """One row for each gate (in flight as an area, the limit as steps), then calls per second by stage, then their p95;
+    changes are marks through all rows.
 
     Waiters are dotted and have the axis on the right, because a long queue would flatten what is in flight. What is in
     flight is the average since the sample before, so that short requests show between samples.
-    words: `in_flight`, `limit`, `waiting` for the legend and `time` for the axis.
+    names: of the gates; titles: of the stages in their order; words: `in_flight`, `limit`, `waiting` for the legend,
+    `time`, `calls_s` and `p95` for the axes, `by_hand` and `auto` for the marks.
     """
-    gates = sorted({s.resource for s in samples}, reverse=True)  # search before model calls, as they happen
-    rows = max(1, len(gates))
-    titles = [chart(names.get(g, g)) for g in gates]
-    axes = [[{"secondary_y": True}] for _ in range(rows)]
-    fig = make_subplots(rows=rows, cols=1, shared_xaxes=True, vertical_spacing=0.13, subplot_titles=titles, specs=axes)
-    style(fig, palette, height=70 + 180 * rows)
+    gates = sorted({s.resource for s in flow.samples}, reverse=True)  # search before model calls, as they happen
+    fig = _rows([*(names.get(g, g) for g in gates), words["calls_s"], words["p95"]], palette)
     for row, gate in enumerate(gates, 1):
-        told = [s for s in samples if s.resource == gate]
+        told = [s for s in flow.samples if s.resource == gate]
         for name, trace in _gate(told, words, palette, palette.stages[(row - 1) % 2], first=row == 1).items():
             fig.add_trace(trace, row=row, col=1, secondary_y=name == "waiting")
         _scale(fig, told, row)
-    _marks(fig, marks, palette, rows)
+    _stages(fig, flow, titles, palette, len(gates) + 1)
+    _marks(fig, flow.marks, words, palette, len(gates) + 2)
+    end = max([flow.until or 0.0, *(s.t for s in flow.samples)])
+    fig.update_xaxes(range=[0, max(1.0, end)])
+    fig.update_xaxes(title_text=words["time"], row=len(gates) + 2, col=1)
+    return fig
+
+
+def _rows(titles: Sequence[str], palette: Palette) -> go.Figure:
+    """Empty rows over one time axis."""
+    count = len(titles)
+    axes = [[{"secondary_y": True}] for _ in titles]
+    gap = 0.36 / count
+    fig = make_subplots(
+        rows=count, cols=1, shared_xaxes=True, vertical_spacing=gap, subplot_titles=list(map(chart, titles)), specs=axes
+    )
+    style(fig, palette, height=70 + ROW * count)
     fig.update_annotations(font={"size": 12, "color": palette.muted})
-    fig.update_layout(hovermode="x unified", margin={"t": 56})
-    fig.update_layout(legend={"y": 1.07})
-    fig.update_yaxes(nticks=5, tickmode="auto", tickformat=",d")
-    fig.update_yaxes(secondary_y=True, showgrid=False, title_text=words["waiting"])
-    fig.update_xaxes(range=[0, max((s.t for s in samples), default=1.0)])
-    fig.update_xaxes(title_text=words["time"], row=rows, col=1)
+    fig.update_layout(hovermode="x unified", margin={"t": 72}, barmode="stack", legend={"y": 1.0 + 36 / (ROW * count)})
+    fig.update_yaxes(nticks=5, tickmode="auto", tickformat=",~g", rangemode="tozero")
+    fig.update_yaxes(secondary_y=True, showgrid=False)
     return fig
 
 
@@ -98,63 +117,74 @@ def _faint(color: str) -> str:
     return f"rgba({red},{green},{blue},0.18)"
 
 
-def _marks(fig: go.Figure, marks: Sequence[Mark], palette: Palette, rows: int) -> None:
-    """A thin line through all rows for each mark, numbered; its words are in the hover of the number."""
-    if not marks:
-        return
-    for mark in marks:
-        fig.add_vline(x=mark.t, line={"color": palette.mark, "width": 1, "dash": "dot"})
-    fig.add_trace(
-        go.Scatter(
-            x=[m.t for m in marks],
-            y=[0] * len(marks),
-            mode="markers",
-            marker={"symbol": "triangle-up", "size": 11, "color": palette.mark},
-            text=[chart(m.text, 90) for m in marks],
-            hovertemplate="%{text}<extra></extra>",
-            showlegend=False,
-        ),
-        row=rows,
-        col=1,
+def _stages(fig: go.Figure, flow: Flow, titles: Mapping[str, str], palette: Palette, row: int) -> None:
+    """Finished calls per second stacked by stage in one row, their p95 as lines in the next."""
+    order = list(titles) or list(dict.fromkeys(b.stage for b in flow.buckets))
+    widths = {b.t: slice_end(b, flow.until) - b.t for b in flow.buckets}
+    for stage in order:
+        mine = [b for b in flow.buckets if b.stage == stage]
+        if not mine:
+            continue
+        look = {"name": chart(titles.get(stage, stage)), "legendgroup": stage}
+        color = palette.stage(order, stage)
+        fig.add_trace(_rate_bars(mine, widths, color, look), row=row, col=1)
+        fig.add_trace(_tail_line(mine, widths, color, look), row=row + 1, col=1)
+
+
+def _rate_bars(buckets: Sequence[Bucket], widths: Mapping[float, float], color: str, look: Mapping[str, str]) -> go.Bar:
+    told = _per_second(buckets, widths)
+    return go.Bar(
+        offset=0,
+        width=[0.94 * widths[at] for at in told],
+        x=list(told),
+        y=list(told.values()),
+        marker={"color": color, "line": {"width": 0}},
+        hovertemplate="%{y:.1f}/s<extra>%{fullData.name}</extra>",
+        **look,
     )
 
 
-def throughput(
-    buckets: Sequence[Bucket],
-    titles: Mapping[str, str],
-    palette: Palette,
-    *,
-    axis: str,
-    time: str,
-    until: float | None = None,
-) -> go.Figure:
-    """Finished calls per second, stacked by stage; the last slice ends `until` seconds after the start."""
-    fig = figure(palette, height=260)
-    order = list(titles) or list(dict.fromkeys(b.stage for b in buckets))
-    widths = {b.t: slice_end(b, until) - b.t for b in buckets}
-    for stage in order:
-        told = _per_second(buckets, stage, widths)
-        if told:
-            fig.add_trace(
-                go.Bar(
-                    offset=0,
-                    width=[0.94 * widths[at] for at in told],
-                    x=list(told),
-                    y=list(told.values()),
-                    name=chart(titles.get(stage, stage)),
-                    marker={"color": palette.stage(order, stage), "line": {"width": 0}},
-                    hovertemplate="%{y:.1f}/s<extra>%{fullData.name}</extra>",
-                )
-            )
-    fig.update_layout(barmode="stack", hovermode="x unified", legend={"traceorder": "normal"})
-    fig.update_xaxes(title_text=time, rangemode="nonnegative")
-    fig.update_yaxes(title_text=axis, rangemode="tozero")
-    return fig
+def _tail_line(
+    buckets: Sequence[Bucket], widths: Mapping[float, float], color: str, look: Mapping[str, str]
+) -> go.Scatter:
+    told = sorted((b.t + widths[b.t] / 2, b.p95_s) for b in buckets if b.p95_s is not None)
+    return go.Scatter(
+        x=[at for at, _ in told],
+        y=[p95 for _, p95 in told],
+        mode="lines+markers" if len(told) < 3 else "lines",
+        line={"color": color, "width": 1.8},
+        hovertemplate="p95 %{y:.3~g} s<extra>%{fullData.name}</extra>",
+        showlegend=False,
+        **look,
+    )
 
 
-def _per_second(buckets: Sequence[Bucket], stage: str, widths: Mapping[float, float]) -> dict[float, float]:
+def _per_second(buckets: Sequence[Bucket], widths: Mapping[float, float]) -> dict[float, float]:
     rates: dict[float, float] = {}
     for bucket in buckets:
-        if bucket.stage == stage:
-            rates[bucket.t] = rates.get(bucket.t, 0.0) + bucket.ok / max(SHORTEST, widths[bucket.t])
+        rates[bucket.t] = rates.get(bucket.t, 0.0) + bucket.ok / max(SHORTEST, widths[bucket.t])
     return rates
+
+
+def _marks(fig: go.Figure, marks: Sequence[Mark], words: Mapping[str, str], palette: Palette, rows: int) -> None:
+    """A thin line through all rows for each mark, and a triangle whose hover has its words: the operator's filled, the
+    algorithm's open."""
+    for mark in marks:
+        fig.add_vline(x=mark.t, line={"color": palette.mark, "width": 1, "dash": "dot"}, opacity=0.6)
+    for auto, name, symbol in ((False, "by_hand", "triangle-up"), (True, "auto", "triangle-up-open")):
+        mine = [mark for mark in marks if mark.auto == auto]
+        if not mine:
+            continue
+        fig.add_trace(
+            go.Scatter(
+                x=[m.t for m in mine],
+                y=[0] * len(mine),
+                mode="markers",
+                name=words[name],
+                marker={"symbol": symbol, "size": 11, "color": palette.mark},
+                text=[chart(m.text, 140) for m in mine],
+                hovertemplate="%{text}<extra></extra>",
+            ),
+            row=rows,
+            col=1,
+        )

@@ -12,6 +12,7 @@ from core.base.views import GateSample, RunSnapshot
 from core.ui.components.commands import show_commands
 from core.ui.components.endpoints import simulated
 from core.ui.components.errors import show_errors
+from core.ui.components.lanes import show_lanes
 from core.ui.components.problem import show_problem
 from core.ui.components.stages import resources, show_stages
 from core.ui.language import t
@@ -50,6 +51,8 @@ def _draw(service: Service, run_id: str) -> RunSnapshot | None:
     _rates(snapshot, simulated=simulated(service, snapshot.run, snapshot.stages))
     _gates(snapshot, resources(service, snapshot.run.workload))
     show_stages(service, snapshot.run.workload, snapshot.stages)
+    if snapshot.run.status in LIVE:
+        show_lanes(service, snapshot.run.id)
     show_errors(service, snapshot.run)
     show_commands(snapshot.controls)
     return snapshot

@@ -7,18 +7,24 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
+from core.base.tuning_views import TimeSaved
 from core.base.views import ItemView, RunView, StageStats
+from core.pipeline.sizing import AUTO
 from core.ui import charts
+from core.ui.components.changes import change_words
 from core.ui.components.figures import palette, show_figure
 from core.ui.components.parts import part_titles
 from core.ui.components.problem import show_empty
 from core.ui.components.stages import resources, show_stages, stage_titles
 from core.ui.language import t
 from core.ui.numbers import count, rate, seconds
-from core.ui.sentences import LIVE, bottleneck_sentence, control_sentence, resource_name
+from core.ui.sentences import LIVE, control_sentence, resource_name
 
 if TYPE_CHECKING:
     from core.service import Service
+
+MOST_MARKS = 80
+WORDS = ("in_flight", "limit", "waiting", "time", "calls_s", "p95", "by_hand", "auto")
 
 
 def show_headline(service: Service, run: RunView) -> None:
@@ -41,7 +47,17 @@ def show_headline(service: Service, run: RunView) -> None:
             count(_number(measures, "retries")),
             help=t("kpi.limited", n=count(_number(measures, "rate_limited"))),
         )
-    st.text(bottleneck_sentence(service.snapshot(run.id).bottleneck))
+    saved = service.time_saved(run.id)
+    low, _, high = saved.saved_s
+    st.caption(t("saved.spread", low=seconds(low), high=seconds(high), flight=_in_flight(saved)))
+
+
+def _in_flight(saved: TimeSaved) -> str:
+    """How many calls were in flight, on average and at most."""
+    return ", ".join(
+        t("saved.in_flight", name=resource_name(r), mean=rate(saved.in_flight_mean.get(r, 0.0)), peak=count(peak))
+        for r, peak in saved.in_flight_peak.items()
+    )
 
 
 def _number(measures: Mapping[str, Any], name: str) -> float | None:
@@ -59,20 +75,28 @@ def show_latency(service: Service, run: RunView, stats: tuple[StageStats, ...]) 
 
 
 def show_flow(service: Service, run: RunView) -> None:
-    """In flight under the limit with the operator's changes; calls per second."""
-    start = run.started_at or run.created_at
-    marks = [
-        charts.Mark((c.applied_at or c.at) - start, f"{c.who}: {control_sentence(c)}") for c in service.controls(run.id)
-    ]
-    names = {r: resource_name(r) for r in ("search", "llm")}
+    """In flight, throughput and p95 on one time axis, with every change of a limit and every command as a mark."""
     used = resources(service, run.workload)
     samples = [s for s in service.samples(run.id) if s.resource in used]
-    words = {k: t(f"legend.{k}") for k in ("in_flight", "limit", "waiting", "time")}
-    show_figure("chart.in_flight", charts.in_flight(samples, marks, names, words, palette()), live=run.status in LIVE)
-    titles = stage_titles(service, run.workload)
-    buckets, axis = service.buckets(run.id), t("chart.calls_s")
-    figure = charts.throughput(buckets, titles, palette(), axis=axis, time=words["time"], until=run.wall_s)
-    show_figure("chart.throughput", figure, live=run.status in LIVE)
+    flow = charts.Flow(samples, service.buckets(run.id), _marks(service, run), until=run.wall_s)
+    words = {name: t(f"legend.{name}") for name in WORDS}
+    names = {resource: resource_name(resource) for resource in ("search", "llm")}
+    figure = charts.over_time(flow, names, stage_titles(service, run.workload), words, palette())
+    show_figure("chart.over_time", figure, live=run.status in LIVE)
+
+
+def _marks(service: Service, run: RunView) -> list[charts.Mark]:
+    """The newest changes of limits and, beside those, what else people asked for."""
+    start = run.started_at or run.created_at
+    changes = service.limit_changes(run.id)
+    marks = [
+        charts.Mark(c.t, f"{c.who}: {change_words(c.resource, c.endpoint, c.old, c.new)}. {c.reason}", c.who == AUTO)
+        for c in changes
+        if c.t > 0 or c.old != c.new
+    ]
+    commands = [c for c in service.controls(run.id) if not (changes and c.action.endswith("_limit"))]
+    marks += [charts.Mark((c.applied_at or c.at) - start, f"{c.who}: {control_sentence(c)}") for c in commands]
+    return sorted(marks, key=lambda mark: mark.t)[-MOST_MARKS:]
 
 
 def show_timeline(service: Service, run: RunView) -> None:
