@@ -40,8 +40,8 @@ lint: $(VENV)/.dev ## ruff and mypy
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: $(VENV)/.dev ## every benchmark, each a ratio against a baseline in the same run
-	@for file in bench/[a-z]*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+bench: $(VENV)/.dev ## every benchmark, each a ratio against a baseline in the same run; at the end what must hold
+	@$(BIN)/python bench/_overview.py $(BENCH)
 
 lock: $(VENV)/.dev ## pin every dependency again, with hashes
 	$(COMPILE) requirements.in -o requirements.txt

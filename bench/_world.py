@@ -8,12 +8,14 @@ import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 
 from core.base.allocation import Allocation
 from core.base.records import Evidence, Item, Message, NodeResult, Query
 from core.base.workload import Stage
 from core.base.workload_files import load_workload
+from core.flow import Budget
 from core.models import HttpTransport, OpenAIModel
 from core.pipeline.allocations import Allocations
 from core.pipeline.control import Commands
@@ -118,13 +120,15 @@ class Places:
 
 @dataclass(frozen=True)
 class Load:
-    """What is asked of the engine: restaurants, limits, the median search, other models to fall back to."""
+    """What is asked of the engine: restaurants, limits, the median search, other models to fall back to,
+    a budget (US dollars)."""
 
     items: int
     search_limit: int
     llm_limit: int | str
     search_s: float
     fallback: tuple[str, ...] = ()
+    budget: Decimal | None = None
 
     def allocate(self, stage: Stage) -> Allocation:
         """The same models for every stage."""
@@ -178,6 +182,7 @@ async def record_run(store: Store, pools: Pools, load: Load) -> Ran:
         search_limit=load.search_limit,
         llm_limit=load.llm_limit,
         recorder=store.ledger,
+        budget=Budget(load.budget),
         run_id=RUN,
     )
     driver = RunDriver(store, Order(RUN, "bench"), engine, Commands(store, RUN, Allocations(load.allocate)))

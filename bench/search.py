@@ -120,7 +120,7 @@ def main() -> None:
         "cpu_ms_per_restaurant_16_callers": round(1000 * found["cpu_16"], 2),
         "restaurants_per_s_16_callers": round(1 / found["wall_16"]),
         "cores": os.cpu_count(),
-        "must": {"package_over_prepare_cpu": 1.0},
+        "must": {"package_over_prepare_cpu": ">= 1.0"},
     }
     sys.stdout.write(json.dumps(figures) + "\n")
 
