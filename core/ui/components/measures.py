@@ -47,9 +47,9 @@ def show_headline(service: Service, run: RunView) -> None:
             count(_number(measures, "retries")),
             help=t("kpi.limited", n=count(_number(measures, "rate_limited"))),
         )
-    saved = service.time_saved(run.id)
-    low, _, high = saved.saved_s
-    st.caption(t("saved.spread", low=seconds(low), high=seconds(high), flight=_in_flight(saved)))
+    side_by_side = service.time_saved(run.id)
+    low, _, high = side_by_side.saved_s
+    st.caption(t("saved.spread", low=seconds(low), high=seconds(high), flight=_in_flight(side_by_side)))
 
 
 def _in_flight(saved: TimeSaved) -> str:
