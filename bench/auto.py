@@ -30,11 +30,15 @@ MUST = {"second_half": 0.95, "whole": 0.85}
 
 @dataclass(frozen=True)
 class Scene:
-    """Servers (preset and overrides each) and the fixed limits to sweep, one for each server."""
+    """Servers (preset and overrides each) and the fixed limits to sweep, one for each server.
+
+    speed: how many times as fast as real time; several servers at once have less of this machine's CPU each.
+    """
 
     name: str
     servers: Sequence[tuple[str, Mapping[str, object]]]
     sweep: Sequence[tuple[int, ...]]
+    speed: float = SPEED
 
 
 def _gpu(seats: int) -> tuple[str, Mapping[str, object]]:
@@ -43,9 +47,9 @@ def _gpu(seats: int) -> tuple[str, Mapping[str, object]]:
 
 SCENES = (
     Scene("single-gpu-8b", [("single-gpu-8b", {})], [(n,) for n in (64, 96, 128, 160, 224)]),
-    Scene("kv-limited", [("kv-limited", {})], [(n,) for n in (16, 24, 32, 40, 56, 80)]),
+    Scene("kv-limited", [("kv-limited", {})], [(n,) for n in (24, 40, 56, 80, 112)]),
     Scene("shared-noisy", [("shared-noisy", {})], [(n,) for n in (64, 96, 128, 192)]),
-    Scene("uneven-pool", [_gpu(16), _gpu(32), _gpu(64)], [(16, 32, 64), (18, 36, 72), (24, 48, 96)]),
+    Scene("uneven-pool", [_gpu(16), _gpu(32), _gpu(64)], [(16, 32, 64), (18, 36, 72), (24, 48, 96)], 1.5),
 )
 
 
@@ -62,7 +66,9 @@ class Ran:
 async def run(scene: Scene, limits: tuple[int, ...] | None) -> Ran:
     """A run with fixed limits, or with auto."""
     with ExitStack() as stack, tempfile.TemporaryDirectory() as folder:
-        servers = [stack.enter_context(PracticeProcess(name, speed=SPEED, **more)) for name, more in scene.servers]
+        servers = [
+            stack.enter_context(PracticeProcess(name, speed=scene.speed, **more)) for name, more in scene.servers
+        ]
         fixed = limits or (None,) * len(servers)
         places = Places(*(Place(server.url, n) for server, n in zip(servers, fixed, strict=True)))
         store = Store.open(Path(folder) / "bench.db")
