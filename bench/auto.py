@@ -25,7 +25,7 @@ from core.store import Store
 
 ITEMS, SEARCH, SEARCH_S = 400, 24, 0.02
 SPEED = 4.0
-MUST = {"second_half": 0.95, "whole": 0.85}
+MUST = {"second_half": ">= 0.95", "whole": ">= 0.85"}
 
 
 @dataclass(frozen=True)
