@@ -22,11 +22,13 @@ def draw(desk: Desk, run: RunView) -> None:
         show_empty("empty.measures", ":material/speed:")
         return
     show_headline(desk.service, run)
-    show_hindrance(desk.service, run)
+    held = st.container()
     show_latency(desk.service, run, stats)
     show_flow(desk.service, run)
     show_changes(desk.service, run)
     show_timeline(desk.service, run)
+    with held:  # last, because it simulates
+        show_hindrance(desk.service, run)
 
 
 desk = open_page("performance")
