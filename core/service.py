@@ -28,7 +28,7 @@ from core.intake import ImportProgress, ImportReport, import_file
 from core.launch import Launch, models_by_hand, narrowed
 from core.launcher import Launcher
 from core.models.discovery import Discovery, WarmUp
-from core.pipeline.control import ACTIONS, LIMITS, parse_allocation
+from core.pipeline.control import ACTIONS, LIMITS, keep_budget, parse_allocation, parse_budget
 from core.pipeline.sizing import AUTO, STARTS, Sizing, Wanted, parse_bound, parse_wanted, sizing_again
 from core.pipeline.sizing import BOUNDS as BOUND_ACTIONS
 from core.planning import WhatIf
@@ -51,6 +51,7 @@ class Service(Sweeping):
 
     def __init__(self, settings: Settings, store: Store, env: Mapping[str, str]) -> None:
         super().__init__(settings, store, env)
+        store.day.limit, store.day.by_hand = settings.budget_day, self._by_hand("budget_day")
         self._runtime = Runtime()
         self._launcher = Launcher(settings, store, self._runtime, env)
         self._samples = Samples(store, settings, env)
@@ -260,7 +261,7 @@ class Service(Sweeping):
         old = self._checked(run, action, new)
         command = self.store.controls.send(run.id, action, new, who=who, reason=reason, old=old)
         if not run.owner_alive:
-            self._without_owner(run, action, command, who)
+            self._without_owner(run, action, new, command, who)
         return command
 
     def _checked(self, run: RunView, action: str, new: str) -> str:
@@ -281,9 +282,12 @@ class Service(Sweeping):
             return str(run.settings.get("limits", {}).get(resource, {}).get(name) or "none")
         if action in KEYS:
             parse_allocation(action, new)
+        if action == "budget":
+            parse_budget(new)
+            return str(run.settings.get("budget_usd") or "none")
         return run.status.value
 
-    def _without_owner(self, run: RunView, action: str, command: int, who: str) -> None:
+    def _without_owner(self, run: RunView, action: str, new: str, command: int, who: str) -> None:
         if action == "resume":
             self.store.controls.applied(command, "applied")  # now: the run's next session would find it out of date
             try:
@@ -293,6 +297,9 @@ class Service(Sweeping):
                 raise
         elif action == "cancel":
             self.store.runs.set_status(run.id, RunStatus.CANCELLED, f"Cancelled by {who}.")
+            self.store.controls.applied(command, "applied")
+        elif action == "budget":
+            keep_budget(self.store, run.id, parse_budget(new))
             self.store.controls.applied(command, "applied")
         else:
             self.store.controls.applied(command, "refused: no process owns the run; resume it first")

@@ -21,6 +21,7 @@ BrigadeError
 │   ├── RefusedError        refusal or content filter: no retry
 │   ├── ContextTooLongError 400 or 413 that speaks of the context
 │   └── RejectedError       401, 403, 404, TLS failure, spend limit: pause the run
+├── DaySpentError           the day's budget does not allow another call
 └── RunError                preflight refused, lease held, run in the wrong state
 """
 
@@ -161,6 +162,10 @@ class ContextTooLongError(ModelError):
 
 class RejectedError(ModelError):
     """Credentials, unknown model, TLS failure or a spend limit: the run pauses."""
+
+
+class DaySpentError(BrigadeError):
+    """The day's budget does not allow another call: the run stops until it is raised, or the day is over."""
 
 
 class RunError(BrigadeError):

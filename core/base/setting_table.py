@@ -177,6 +177,7 @@ GENERAL = (
     Setting("slo_p95", "With auto, seconds that 95 % of the model calls keep to", seconds, "BRIGADE_SLO_P95", "--slo-p95"),
     Setting("window", "Items in flight at most; 0 finds it from the limits", whole(0), "BRIGADE_WINDOW", "--window", 0),
     Setting("budget", "US dollars a run may cost; none by default", money, "BRIGADE_BUDGET", "--budget"),
+    Setting("budget_day", "US dollars all runs may cost in a day; none", money, "BRIGADE_BUDGET_DAY", "--budget-day"),
 )
 
 SEARCH = (

@@ -49,6 +49,7 @@ class Settings:
     slo_p95: float | None = None
     window: int = 0
     budget: Decimal | None = None
+    budget_day: Decimal | None = None
     llm_url: str | None = None
     config: Path = CONFIG
     sources: Mapping[str, str] = field(default_factory=dict)

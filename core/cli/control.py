@@ -28,7 +28,7 @@ control RUN --model aspect_summary=practice-large
 control RUN --max-tokens aspect_summary=200 --max-concurrent total_summary=4 --fallback total_summary=extractive"""
 Command = tuple[str, str]
 # The limits before their bounds: an SLO needs auto to be on.
-SIZES = ("llm_limit", "search_limit", "llm_min", "llm_max", "search_min", "search_max", "slo_p95")
+SIZES = ("llm_limit", "search_limit", "llm_min", "llm_max", "search_min", "search_max", "slo_p95", "budget")
 
 
 def register(commands: options.Commands) -> None:
@@ -39,6 +39,7 @@ def register(commands: options.Commands) -> None:
     parser.add_argument("--search-limit", metavar="N|auto", type=options.limit, help="searches in flight")
     options.auto_side(parser)
     allocating.stage_options(parser)
+    parser.add_argument("--budget", metavar="USD", type=options.dollars, help="what the run may cost from now on")
     verb = parser.add_mutually_exclusive_group()
     verb.add_argument("--pause", action="store_true", help="send nothing new; what is in flight finishes")
     verb.add_argument("--resume", action="store_true", help="go on after --pause")

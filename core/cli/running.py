@@ -40,6 +40,9 @@ def register(commands: options.Commands) -> None:
     options.model_side(parser)
     options.auto_side(parser)
     parser.add_argument("--budget", metavar="USD", type=options.dollars, help="stop before a run costs more")
+    parser.add_argument(
+        "--budget-day", metavar="USD", type=options.dollars, help="stop before all runs of today cost more"
+    )
     parser.add_argument("--window", metavar="N", type=options.whole, help="items in flight; 0 finds it from the limits")
     parser.add_argument("--resume", metavar="RUN", help="go on with a run; `last` is the newest")
     parser.add_argument(

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
 from dataclasses import asdict, dataclass
+from decimal import Decimal
 from typing import Any
 
 from core.base.allocation import Override
 from core.base.allocation_keys import KEYS, PARSERS
 from core.base.errors import BrigadeError, ConfigError, UnknownError
 from core.base.records import RunStatus
+from core.base.setting_table import money
 from core.base.views import ControlView
 from core.base.workload import Stage
 from core.models.room import check_room
@@ -19,7 +21,7 @@ from core.pipeline.sizing import AUTO, BOUNDS, kept_sizings, parse_bound, parse_
 from core.store import Store
 
 LIMITS = ("llm_limit", "search_limit")
-ACTIONS = (*LIMITS, *BOUNDS, "pause", "resume", "cancel", *KEYS)
+ACTIONS = (*LIMITS, *BOUNDS, "budget", "pause", "resume", "cancel", *KEYS)
 EXAMPLES = {"model": "practice-large", "max_tokens": "200", "temperature": "0.7", "fallback": "a,b"}
 
 
@@ -36,6 +38,21 @@ def parse_allocation(key: str, text: str) -> tuple[str, str]:
         msg = f"{key} of {stage} = {value!r}: {exc}."
         raise ConfigError(msg) from None
     return stage, value
+
+
+def parse_budget(text: str) -> Decimal:
+    """What a run may cost, in US dollars: ConfigError names the value and the way out."""
+    try:
+        return money(text)
+    except ValueError as exc:
+        msg = f"The budget is {text!r}; it {exc}, for example 2.50."
+        raise ConfigError(msg) from None
+
+
+def keep_budget(store: Store, run_id: str, budget: Decimal) -> None:
+    """Remember what a run may cost for whoever resumes it (blocking)."""
+    settings = store.runs.view(run_id).settings
+    store.runs.set_settings(run_id, {**settings, "budget_usd": str(budget)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +77,7 @@ class Commands:
         self._verbs: dict[str, Callable[[Engine, ControlView], Effect]] = {
             **dict.fromkeys(LIMITS, self._resize),
             **dict.fromkeys(BOUNDS, self._bound),
+            "budget": self._budget,
             "pause": self._pause,
             "resume": self._resume,
             "cancel": self._cancel,
@@ -117,6 +135,11 @@ class Commands:
             self._store.runs.set_settings(self._run_id, {**settings, "limits": wanted})
 
         return Effect("applied", write)
+
+    def _budget(self, engine: Engine, control: ControlView) -> Effect:
+        """Another budget: it holds for the next call, and below what is spent it ends the run."""
+        budget = engine.context.budget.limit = parse_budget(control.new)
+        return Effect("applied", lambda: keep_budget(self._store, self._run_id, budget))
 
     def _pause(self, engine: Engine, control: ControlView) -> Effect:
         engine.pause()

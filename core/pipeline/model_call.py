@@ -13,7 +13,14 @@ from decimal import Decimal
 from typing import NoReturn
 
 from core.base.allocation import Allocation
-from core.base.errors import BrokenReplyError, ModelError, RateLimitedError, RejectedError, ServerFaultError
+from core.base.errors import (
+    BrokenReplyError,
+    DaySpentError,
+    ModelError,
+    RateLimitedError,
+    RejectedError,
+    ServerFaultError,
+)
 from core.base.records import (
     Attempt,
     Message,
@@ -225,10 +232,12 @@ class ModelCall:
             self._reserve(attempt)
             reserved = True
             return attempt, await self.context.recorder.begin(attempt)
-        except BaseException:
+        except BaseException as error:
             seat.unused()
             if reserved:
                 self.context.budget.settle(attempt.reserved_usd, None)
+            if isinstance(error, DaySpentError):
+                self._stop(str(error))
             raise
 
     def _attempt(self, seat: Seat) -> Attempt:

@@ -9,6 +9,7 @@ from typing import Any
 from core.base.records import Attempt
 from core.store.codec import dump
 from core.store.money import to_nano
+from core.store.spending import DayBudget
 from core.store.statements import Bulk
 from core.store.writer import Work
 
@@ -20,22 +21,29 @@ _INSERT = Bulk(
 
 
 class Begins(Work):
-    """Attempts that are about to be sent; answers their ids.
+    """Attempts that are about to be sent; answers their ids, or why the day's budget does not allow them.
 
     `withdraw` is told of an attempt whose caller was cancelled before it learned the id: it was never sent.
     """
 
-    def __init__(self, withdraw: Callable[[int, Attempt], None]) -> None:
+    def __init__(self, withdraw: Callable[[int, Attempt], None], day: DayBudget) -> None:
         self._withdraw = withdraw
+        self._day = day
 
-    def apply(self, db: sqlite3.Connection, payloads: Sequence[Attempt]) -> Sequence[int]:
+    def apply(self, db: sqlite3.Connection, payloads: Sequence[Attempt]) -> Sequence[int | str]:
+        refusals = self._day.admit(db, payloads)
+        ids = iter(self._insert(db, [a for a, refusal in zip(payloads, refusals, strict=True) if not refusal]))
+        return [refusal or next(ids) for refusal in refusals]
+
+    def _insert(self, db: sqlite3.Connection, payloads: Sequence[Attempt]) -> Sequence[int]:
         last = db.execute("SELECT coalesce(max(id), 0) FROM attempts").fetchone()[0]
         ids = range(last + 1, last + 1 + len(payloads))
         _INSERT.run(db, [_row(number, attempt) for number, attempt in zip(ids, payloads, strict=True)])
         return ids
 
-    def unclaimed(self, payload: Attempt, answer: int) -> None:
-        self._withdraw(answer, payload)
+    def unclaimed(self, payload: Attempt, answer: int | str) -> None:
+        if isinstance(answer, int):
+            self._withdraw(answer, payload)
 
 
 def _row(attempt_id: int, attempt: Attempt) -> tuple[Any, ...]:

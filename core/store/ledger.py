@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from core.base.clock import Clock
+from core.base.errors import DaySpentError
 from core.base.records import Attempt, NodeResult, Outcome, Settlement
 from core.base.views import GateSample
 from core.store.begins import Begins
@@ -15,6 +16,7 @@ from core.store.gauges import Gauges
 from core.store.progress import ItemDone
 from core.store.rollups import Rollups
 from core.store.settles import Ending, Settles
+from core.store.spending import DayBudget
 from core.store.spill import Spill
 from core.store.writer import Work, Writer
 
@@ -35,10 +37,10 @@ class Ledger:
     StoreError when one write is wrong. A caller that is cancelled while it waits does not undo its write.
     """
 
-    def __init__(self, writer: Writer, rollups: Rollups, spill: Spill, clock: Clock) -> None:
+    def __init__(self, writer: Writer, rollups: Rollups, spill: Spill, clock: Clock, day: DayBudget) -> None:
         self._writer = writer
         self._clock = clock
-        self._begins = Begins(self._withdraw)
+        self._begins = Begins(self._withdraw, day)
         self._settles = Settles(rollups, spill.keep)
         self._gauges = Gauges()
         self._constraints = ConstraintGauges()
@@ -48,8 +50,14 @@ class Ledger:
         return f"<Ledger {self._writer!r}>"
 
     async def begin(self, attempt: Attempt) -> int:
-        """Put a call on record before it is sent; its id. If the caller is cancelled meanwhile, so is the attempt."""
-        return cast(int, await self._timed(self._begins, attempt))
+        """Put a call on record before it is sent; its id. If the caller is cancelled meanwhile, so is the attempt.
+
+        DaySpentError where the day's budget does not allow it: then it is not on record, and must not be sent.
+        """
+        answer = await self._timed(self._begins, attempt)
+        if isinstance(answer, str):
+            raise DaySpentError(answer)
+        return cast(int, answer)
 
     async def settle(
         self,

@@ -209,3 +209,13 @@ def answers(db: Database) -> None:
         key TEXT PRIMARY KEY, at REAL NOT NULL, model TEXT, text TEXT NOT NULL,
         input_tokens INTEGER NOT NULL, output_tokens INTEGER NOT NULL) WITHOUT ROWID""")
     db.execute("CREATE INDEX answers_by_age ON answers (at)")
+
+
+@migration
+def spending(db: Database) -> None:
+    """What each run has spent or reserved on each day of the machine's calendar, in nano-dollars."""
+    db.execute("""CREATE TABLE spending (
+        day TEXT NOT NULL, run_id TEXT NOT NULL, nano INTEGER NOT NULL, PRIMARY KEY (day, run_id)) WITHOUT ROWID""")
+    db.execute("""INSERT INTO spending SELECT date(started_at, 'unixepoch', 'localtime') AS day, run_id,
+            sum(CASE WHEN state = 'started' THEN coalesce(reserved_nano, 0) ELSE coalesce(cost_nano, 0) END) AS nano
+        FROM attempts GROUP BY day, run_id HAVING nano > 0""")

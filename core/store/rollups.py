@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from core.store.slices import COLUMNS, Key, Settled, Slice, fold, slice_of
+from core.store.spending import recount
 from core.store.statements import Bulk
 from core.store.writer import Work
 
@@ -112,6 +113,7 @@ def rebuild(db: sqlite3.Connection, run_id: str) -> None:
         db.execute("DELETE FROM rollups WHERE run_id = ?", (run_id,))
         _fold_ledger(db, run_id)
         _count_money(db, run_id)
+        recount(db, run_id)
 
 
 def _behind(db: sqlite3.Connection, run_id: str) -> bool:

@@ -13,6 +13,7 @@ from core.store.money import to_nano
 from core.store.progress import ItemDone, Move, charge, move
 from core.store.rollups import Rollups
 from core.store.slices import Settled
+from core.store.spending import Charge, add, day_of
 from core.store.statements import Bulk
 from core.store.writer import Work
 
@@ -68,6 +69,7 @@ class Settles(Work):
             raise StoreError(msg)
         ACCEPT.run(db, [result_row(result) for e in payloads for result in e.results])
         charge(db, [settled for e in payloads if (settled := settled_row(e))])
+        add(db, [_spent(e.attempt, e.settlement) for e in payloads if e.attempt and e.settlement])
         return move(db, [e.move for e in payloads])
 
     def committed(self, payloads: Sequence[Ending], answers: Sequence[bool]) -> None:
@@ -76,6 +78,12 @@ class Settles(Work):
 
     def refused(self, payloads: Sequence[Ending]) -> None:
         self._keep(payloads)
+
+
+def _spent(attempt: Attempt, settlement: Settlement) -> Charge:
+    """What a settlement changes of its day's spending: the cost takes the reservation's place."""
+    change = (to_nano(settlement.cost_usd) or 0) - (to_nano(attempt.reserved_usd) or 0)
+    return day_of(attempt.started_at), attempt.run_id, change
 
 
 def closed_row(attempt_id: int, attempt: Attempt, settlement: Settlement) -> tuple[Any, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
 
@@ -18,10 +19,12 @@ from core.store.lanes import Lanes
 from core.store.ledger import Ledger
 from core.store.limit_changes import LimitChanges
 from core.store.migrations import migrate
+from core.store.money import to_usd
 from core.store.reports import Reports
 from core.store.rollups import Rollups
 from core.store.runs import Runs
 from core.store.settings import SettingsTable
+from core.store.spending import DayBudget, day_of
 from core.store.spill import Spill
 from core.store.sweeps import Sweeps
 from core.store.tuners import Tuners
@@ -36,13 +39,15 @@ class Store:
 
     def __init__(self, path: Path, db: sqlite3.Connection, spill: Spill, clock: Clock) -> None:
         self.path = path
+        self._clock = clock
         rollups = Rollups()
         self._readers = readers = Readers(path)
         self._writer = writer = Writer(db, path, rollups.due)
         self.failed: threading.Event = writer.failed
         self.catalogue = Catalogue(readers, writer)
         self.runs = Runs(readers, writer, rollups, clock)
-        self.ledger = Ledger(writer, rollups, spill, clock)
+        self.day = DayBudget()
+        self.ledger = Ledger(writer, rollups, spill, clock, self.day)
         self.cache = Cache(readers, writer, clock)
         self.controls = Controls(readers, writer, clock)
         self.limit_changes = LimitChanges(readers, writer)
@@ -79,6 +84,11 @@ class Store:
             db.close()
             raise
         return cls(path, db, spill, clock)
+
+    def spent_today(self) -> Decimal:
+        """What all runs have spent, or have in flight, of this day by the machine's clock."""
+        sql = "SELECT coalesce(sum(nano), 0) FROM spending WHERE day = ?"
+        return to_usd(self._readers.value(sql, day_of(self._clock.wall()))) or Decimal(0)
 
     def condition(self) -> tuple[int, str]:
         """The schema's version, and `ok` or what SQLite found damaged; reads the whole file."""
