@@ -174,7 +174,7 @@ GENERAL = (
     Setting("llm_max", "The most that auto tries for model calls", whole(1), "BRIGADE_LLM_MAX", "--llm-max", 512),
     Setting("search_min", "The least that auto tries for searches", whole(1), "BRIGADE_SEARCH_MIN", "--search-min", 1),
     Setting("search_max", "The most that auto tries for searches", whole(1), "BRIGADE_SEARCH_MAX", "--search-max", 512),
-    Setting("slo_p95", "With auto, seconds that 95 % of the model calls keep to", seconds, "BRIGADE_SLO_P95", "--slo-p95"),
+    Setting("slo_p95", "With auto, seconds that 95 % of model calls keep to", seconds, "BRIGADE_SLO_P95", "--slo-p95"),
     Setting("window", "Items in flight at most; 0 finds it from the limits", whole(0), "BRIGADE_WINDOW", "--window", 0),
     Setting("budget", "US dollars a run may cost; none by default", money, "BRIGADE_BUDGET", "--budget"),
     Setting("budget_day", "US dollars all runs may cost in a day; none", money, "BRIGADE_BUDGET_DAY", "--budget-day"),

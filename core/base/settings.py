@@ -30,9 +30,9 @@ _ALLOCATION = re.compile(r"[A-Z][A-Z0-9_]*_(?:MODEL|MAX_TOKENS|TEMPERATURE|FALLB
 class Settings:
     """All settings of a start, frozen.
 
-    A limit is a number, or `auto`: found between min and max. model '' means: ask the server of the run what it serves; window 0: found from the limits; sources: where each
-    value came from, by its name; variables: the environment's allocation variables; keys_set: which of the variables
-    that hold keys are there.
+    A limit is a number, or `auto`: found between min and max. model '' means: ask the server of the run what it serves;
+    window 0: found from the limits; sources: where each value came from, by its name; variables: the environment's
+    allocation variables; keys_set: which of the variables that hold keys are there.
     """
 
     db: Path
