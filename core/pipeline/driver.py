@@ -87,7 +87,8 @@ class RunDriver:
             status, reason = await self._supervised()
             await self._close(status, reason)
         finally:
-            await self._claims.release()
+            with contextlib.suppress(BrigadeError):  # they run out by themselves
+                await self._claims.release()
             await asyncio.to_thread(self.store.runs.release_lease, self._lease)
         return await asyncio.to_thread(self.store.runs.view, run_id)
 
