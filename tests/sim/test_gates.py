@@ -47,7 +47,7 @@ def test_searching_costs_little(name: str) -> None:
 
 @pytest.mark.parametrize("name", STEADY)
 def test_the_hold_is_quiet(name: str) -> None:
-    """While it is held the limit changes at most once in ten latencies, probes included, and for no seed much more often."""
+    """While it is held the limit changes at most once in ten latencies, probes included."""
     counts, spans = [], []
     for trace, _ in runs(name):
         since = next((at for at, change in trace.changes if change.phase == "hold"), trace.finished_at)

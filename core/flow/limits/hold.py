@@ -106,8 +106,10 @@ class Hold:
         return goal if goal > self._limit * SMALLEST_STRIDE and not facts.hopeless else None
 
     def _ratio(self, before: Point, there: Point, back: Point) -> float:
-        rate = self._facts.rate
-        return rate(there) / math.sqrt(rate(before) * rate(back))
+        """The gain of throughput. A speed that drifts beyond the noise counts with the better of before and after."""
+        a, b = self._facts.rate(before), self._facts.rate(back)
+        drifts = abs(math.log(a / b)) > 2 * math.hypot(before.error, back.error)
+        return self._facts.rate(there) / (max(a, b) if drifts else math.sqrt(a * b))
 
     def _accepts(self, goal: int, ratio: float, there: Point, back: Point) -> bool:
         if goal < self._limit:
