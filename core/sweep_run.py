@@ -22,6 +22,7 @@ from core.models import rent
 from core.pipeline.controller import knee
 from core.pipeline.engine import Engine
 from core.pipeline.plan import expand
+from core.pipeline.pool import Lane
 from core.pipeline.sizing import Sizing
 from core.store import Store
 from core.sweep_site import EndpointCosts, Site, record_of, site_of
@@ -31,6 +32,7 @@ from core.tuning.sweep_watch import Told as Hearers
 
 THROUGH = "finished"
 SHORT = "short"
+QUOTA = "The endpoint has a quota a minute: it holds calls back, and what is above it lasts for seconds only."
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,7 @@ class SweepRun:
         self._engine: Engine | None = None
         self._watch: SweepWatch | None = None
         self._sample: Item | None = None
+        self._lanes: list[Lane] = []
         self._writes: list[asyncio.Task[None]] = []
         self._through = False
 
@@ -81,8 +84,8 @@ class SweepRun:
 
     def claim(self, connections: Connections, owner: str) -> None:
         """Take the server for this sweep alone (blocking); RunError names the run that tunes it."""
-        for berth in connections.fleet.berths:
-            address = berth.lane.address
+        self._lanes = [berth.lane for berth in connections.fleet.berths]
+        for address in [lane.address for lane in self._lanes]:
             holder = self._store.tuners.claim(address, self.run_id, owner) if address else ""
             if holder:
                 msg = f"Run {holder} tunes {address} already; two on one server measure each other. Wait or stop it."
@@ -145,8 +148,9 @@ class SweepRun:
 
     @property
     def _cut(self) -> str:
-        """What cut the schedule short; '' where nothing did."""
-        return self._watch.why if self._watch else ""
+        """What cut the schedule short; '' where nothing did. A quota does: its reserve lasts for seconds only."""
+        why = self._watch.why if self._watch else ""
+        return f"{why} {QUOTA}" if why and any(lane.rates.limited for lane in self._lanes) else why
 
     def _why_short(self, ended: RunView) -> str:
         if ended.status is RunStatus.FINISHED:

@@ -65,12 +65,14 @@ def verdict(found: Frontier, sweep: SweepView) -> str:
         return "Nothing was measured."
     here = f"{found.at_knee:.3g}/s of {found.best:.3g}/s at best, p95 {seconds(found.p95_s)}"
     slo = seconds(sweep.slo_p95_s)
+    verdict = "held" if found.verdict == "growing" and sweep.why else found.verdict
     return {
         "knee": f"The knee is {found.knee}: {here}.",
         "growing": f"The best limit measured is {found.knee}: {here}; it was still growing: sweep higher limits.",
         "slo": f"Within p95 <= {slo} the best limit is {found.knee}: {here}.",
         "unmet": f"No limit meets p95 <= {slo}; the lowest p95 is to be had at {found.knee}: {here}.",
-    }[found.verdict]
+        "held": f"The best limit that could be measured is {found.knee}: {here}; higher ones failed or stayed empty.",
+    }[verdict]
 
 
 def as_json(sweep: SweepView, found: Frontier) -> dict[str, Any]:

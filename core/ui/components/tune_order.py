@@ -16,10 +16,11 @@ from core.ui.components.picker import pick_workload
 from core.ui.components.problem import show_empty, show_problem
 from core.ui.components.tune_presets import preset_name
 from core.ui.language import t
+from core.ui.safe import one_line
 from core.ui.sentences import resource_name
 
 if TYPE_CHECKING:
-    from core.base.endpoints import EndpointConfig
+    from core.base.views import EndpointView
     from core.service import Service
     from core.ui.frame import Desk
 
@@ -65,7 +66,7 @@ def _resource(workload: Workload) -> str:
 
 def _server(service: Service) -> tuple[str, str | None]:
     """The endpoint or practice preset that is measured, and its model."""
-    endpoints = {e.name: e for e in service.settings.endpoints}
+    endpoints = {e.name: e for e in service.endpoints() if not (e.removed or e.problem)}
     names = [*endpoints, *(f"{PRESET}{p}" for p in PRESETS)]
     usual = next((e.name for e in endpoints.values() if service.settings.model in e.models), names[0])
     st.session_state.setdefault(SERVER, usual)
@@ -81,10 +82,10 @@ def _server(service: Service) -> tuple[str, str | None]:
 def _server_name(server: str) -> str:
     if server.startswith(PRESET):
         return t("tune.practice_server", name=preset_name(server.removeprefix(PRESET)))
-    return server
+    return one_line(server)
 
 
-def _model(service: Service, endpoint: EndpointConfig | None) -> str | None:
+def _model(service: Service, endpoint: EndpointView | None) -> str | None:
     """A model of the endpoint; None: whatever it offers, or the practice server's first."""
     models = endpoint.models if endpoint else ()
     if len(models) < 2:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from core.service import Service
     from core.ui.frame import Desk
 
-VERDICT_COLORS = {"knee": "green", "slo": "green", "growing": "blue", "unmet": "orange"}
+VERDICT_COLORS = {"knee": "green", "slo": "green", "growing": "blue", "held": "blue", "unmet": "orange"}
 
 
 def show_sweep(desk: Desk, sweep: SweepView, others: Sequence[SweepView]) -> None:
@@ -89,12 +89,18 @@ def _head(desk: Desk, sweep: SweepView, found: Frontier) -> None:
             _buttons(desk, sweep, found)
         if sweep.status in LIVE:
             _progress(sweep)
-        if sweep.status == RunStatus.PAUSED or (sweep.outcome == "short" and (sweep.why or sweep.reason)):
-            st.warning(
-                t("tune.short" if sweep.status != RunStatus.PAUSED else "tune.paused"), icon=":material/warning:"
-            )
-            st.text(said(sweep.reason or sweep.why))
+        _trouble(sweep)
         _verdict(sweep, found)
+
+
+def _trouble(sweep: SweepView) -> None:
+    """Why it stands still, or ended before its schedule was through."""
+    if sweep.status == RunStatus.PAUSED:
+        st.warning(t("tune.paused"), icon=":material/warning:")
+        st.text(said(sweep.reason))
+    elif sweep.outcome == "short":
+        st.warning(t("tune.short"), icon=":material/warning:")
+        st.text(said(sweep.why or sweep.reason))
 
 
 def _title(service: Service, sweep: SweepView) -> None:
@@ -119,8 +125,9 @@ def _progress(sweep: SweepView) -> None:
 def _verdict(sweep: SweepView, found: Frontier) -> None:
     if found.knee is None or sweep.status in LIVE:
         return
+    verdict = "held" if found.verdict == "growing" and sweep.why else found.verdict
     told = t(
-        f"verdict.{found.verdict}",
+        f"verdict.{verdict}",
         knee=count(found.knee),
         rate=rate(found.at_knee),
         best=rate(found.best),
@@ -128,7 +135,7 @@ def _verdict(sweep: SweepView, found: Frontier) -> None:
         slo=seconds(sweep.slo_p95_s),
     )
     with st.container(gap="xsmall"):
-        st.badge(t(f"verdict_name.{found.verdict}"), color=VERDICT_COLORS[found.verdict], icon=":material/target:")  # type: ignore[arg-type]
+        st.badge(t(f"verdict_name.{verdict}"), color=VERDICT_COLORS[verdict], icon=":material/target:")  # type: ignore[arg-type]
         st.text(told)
 
 
