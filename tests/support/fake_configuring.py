@@ -32,6 +32,10 @@ class FakeConfiguring:
     sent: list[tuple[Any, ...]]
     scene: str
     refuse: str | None
+    settings: Any
+
+    def settings_now(self) -> Any:
+        return self.settings
 
     def endpoints(self) -> tuple[EndpointView, ...]:
         if self.scene == "hostile":

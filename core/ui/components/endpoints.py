@@ -29,7 +29,7 @@ def show_note(service: Service, models: Iterable[str]) -> None:
 
 def kind_of(service: Service, model: str) -> str:
     """The kind of all endpoints that serve a model; `mixed` where they differ, `unknown` where there is none."""
-    endpoints = service.settings.endpoints
+    endpoints = service.settings_now().endpoints
     kinds = {e.kind for e in endpoints if model in e.models} or {e.kind for e in endpoints if not e.models}
     return kinds.pop() if len(kinds) == 1 else "mixed" if kinds else "unknown"
 
