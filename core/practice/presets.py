@@ -26,7 +26,6 @@ from types import MappingProxyType
 from core.base.errors import ConfigError
 from core.models.prices import PRACTICE_PRICES
 
-
 FASTEST = 100
 _TIMES = (
     "step_s",

@@ -24,10 +24,5 @@ def schedule(limits: Sequence[int], ceiling: int | None = None) -> tuple[int, ..
 
 def reachable(limits: Sequence[int], calls: int) -> tuple[int, ...]:
     """The limits that so many calls are enough for, from the lowest up."""
-    found: list[int] = []
-    for limit in limits:
-        calls -= calls_needed((limit,))
-        if calls < 0:
-            break
-        found.append(limit)
-    return tuple(found)
+    count = sum(calls_needed(limits[: n + 1]) <= calls for n in range(len(limits)))
+    return tuple(limits[:count])
