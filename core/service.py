@@ -155,6 +155,16 @@ class Service(Sweeping):
         )
         return self._launcher.start(replace(launch, forecast=kept(self._forecast_of(launch))))
 
+    def start_sample(
+        self, workload: str, items: str | Sequence[str], *, who: str, n: int = SAMPLE, **wanted: Any
+    ) -> str:
+        """Launch a real run over a few of the items, spread by their reviews; its id comes back at once.
+
+        wanted: as for `start`. Once it is finished a forecast has something to go by.
+        """
+        loaded = self.workload(workload)
+        return self.start(workload, self._spread(loaded, self._select(loaded, items), n), who=who, **wanted)
+
     def sample_forecast(
         self,
         workload: str,
@@ -166,18 +176,18 @@ class Service(Sweeping):
         timeout_s: float | None = None,
         **wanted: Any,
     ) -> Forecast:
-        """What a run over the items would do, from a real run over a few of them, spread by their reviews.
+        """What a run over the items would do, from a real run over a few of them; waits for that to end.
 
         It costs what it costs, at most `budget`. wanted: as for `start`. RunError where none of them got done in time.
         """
         launch = self._launch(workload, items, who, **wanted)
-        some = self._spread(launch.workload, launch.items, n)
-        run_id = self.start(workload, some, who=who, budget=budget, **wanted)
+        run_id = self.start_sample(workload, launch.items, who=who, n=n, budget=budget, **wanted)
         ended = self.wait(run_id, timeout_s)
         if ended.pending:
             self.stop(run_id, "The time for a sample was up.", at_once=True)
         if not ended.done:
-            msg = f"Sample run {run_id} got none of its {len(some)} items done ({ended.status.value}). {ended.reason}"
+            got = f"Sample run {run_id} got none of its {ended.selected} items done"
+            msg = f"{got} ({ended.status.value}). {ended.reason}"
             raise RunError(msg)
         return self._sampled(ended, self._forecast(launch.workload, launch.items, _what(launch), (run_id,)))
 

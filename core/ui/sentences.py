@@ -118,23 +118,26 @@ def said(text: str) -> str:
 
 def forecast_sentence(forecast: Forecast) -> str:
     """Where the forecast's figures come from."""
-    return t("forecast.basis_history" if forecast.basis != "none" else "forecast.basis_none")
+    return t(f"forecast_basis.{forecast.basis}")
 
 
 def forecast_time(forecast: Forecast) -> str:
-    """`about 54 s (43 to 76 s)`, or that nothing is known yet."""
+    """`about 54 s (43 s to 76 s)`, or that nothing is known yet."""
     if forecast.duration_s is None:
         return t("forecast.unknown")
-    low, _, high = forecast.duration_s
-    return t("forecast.between", low=seconds(low), high=seconds(high))
+    return _about(*(seconds(value) for value in forecast.duration_s))
 
 
 def forecast_cost(forecast: Forecast) -> str:
-    """The range of the cost; `unpriced` where models have no price, unknown where no run has told anything yet."""
+    """The cost with its range; `unpriced` where models have no price, unknown where no run has told anything yet."""
     if forecast.cost_usd is None:
         return t("forecast.unknown" if forecast.basis == "none" else "unit.unpriced")
-    low, _, high = forecast.cost_usd
-    return t("forecast.between", low=money(low), high=money(high))
+    return _about(*(money(value) for value in forecast.cost_usd))
+
+
+def _about(low: str, expected: str, high: str) -> str:
+    """A range; where it has no width one figure."""
+    return expected if low == high else t("forecast.about", expected=expected, low=low, high=high)
 
 
 def said_by(source: str) -> str:

@@ -20,7 +20,6 @@ from core.base.views import (
     AttemptView,
     Bucket,
     ControlView,
-    Forecast,
     GateSample,
     ItemPage,
     ItemView,
@@ -31,6 +30,7 @@ from core.base.views import (
 )
 from core.base.workload import Stage, Workload
 from tests.support import fake_world as world
+from tests.support.fake_ahead import FakeAhead
 from tests.support.fake_configuring import FakeConfiguring
 from tests.support.fake_sweeps import FakeSweeps
 from tests.support.fake_tuning import FakeTuning
@@ -99,7 +99,7 @@ class FakeSettings:
     endpoints: tuple[EndpointConfig, ...] = ENDPOINTS
 
 
-class FakeService(FakeConfiguring, FakeSweeps, FakeTuning):
+class FakeService(FakeConfiguring, FakeSweeps, FakeTuning, FakeAhead):
     """The dashboard's service without an engine; `sent` holds every command in order."""
 
     def __init__(self, scene: str = "full", *, clock: Callable[[], float] = time.time) -> None:
@@ -191,25 +191,6 @@ class FakeService(FakeConfiguring, FakeSweeps, FakeTuning):
     def usual_limit(self, resource: str) -> int:
         return int(getattr(self.settings, f"{resource}_limit"))
 
-    def forecast(
-        self,
-        workload: str,
-        items: str | Sequence[str],
-        *,
-        llm_limit: int | str,
-        search_limit: int | str,
-        model: str | None = None,
-    ) -> Forecast:
-        llm_limit = 16 if isinstance(llm_limit, str) else llm_limit
-        count = self._count(workload, items)
-        if workload == "celtic-cross" or model == "extractive":
-            return Forecast(count, 0, count * 7, None, None, "none")
-        calls = count * 4
-        seconds = calls * 0.9 / llm_limit
-        cost = Decimal(calls) * Decimal("0.0019")
-        span = (cost * Decimal("0.85"), cost, cost * Decimal("1.2"))
-        return Forecast(count, count, calls, (seconds * 0.8, seconds, seconds * 1.4), span, "history")
-
     def start(
         self,
         workload: str,
@@ -222,12 +203,14 @@ class FakeService(FakeConfiguring, FakeSweeps, FakeTuning):
         stage_models: Mapping[str, str] = {},
         window: int | None = None,
         budget: Decimal | None = None,
+        cache: bool = False,
         who: str,
     ) -> str:
         if self.refuse:
             raise RunError(self.refuse)
         target = () if slo_p95 is None else (slo_p95,)
-        self.sent.append(("start", workload, items, llm_limit, search_limit, *target, model, budget, who))
+        kept = ("cache",) if cache else ()
+        self.sent.append(("start", workload, items, llm_limit, search_limit, *target, model, budget, *kept, who))
         run_id = f"run-new-{len(self._runs)}"
         count = self._count(workload, items)
         self._runs.insert(0, (run_id, workload, "running", "", 0.0, count, 0, 0, 0, 0, "0"))
