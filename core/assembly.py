@@ -56,6 +56,7 @@ class Assembly:
             run_id=before.id,
             worked_s=before.wall_s,
             reuse=launch.reuse,
+            max_rss_mb=self.connections.settings.max_rss_mb,
             cache=store.cache if launch.cache else None,
             search_timeout_s=self.connections.settings.search.timeout_s,
         )

@@ -176,6 +176,7 @@ GENERAL = (
     Setting("search_max", "The most that auto tries for searches", whole(1), "BRIGADE_SEARCH_MAX", "--search-max", 512),
     Setting("slo_p95", "With auto, seconds that 95 % of model calls keep to", seconds, "BRIGADE_SLO_P95", "--slo-p95"),
     Setting("window", "Items in flight at most; 0 finds it from the limits", whole(0), "BRIGADE_WINDOW", "--window", 0),
+    Setting("max_rss_mb", "MB of memory above which no new items begin; 0: any", whole(0), "BRIGADE_MAX_RSS_MB", "", 0),
     Setting("budget", "US dollars a run may cost; none by default", money, "BRIGADE_BUDGET", "--budget"),
     Setting("budget_day", "US dollars all runs may cost in a day; none", money, "BRIGADE_BUDGET_DAY", "--budget-day"),
 )

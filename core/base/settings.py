@@ -50,6 +50,7 @@ class Settings:
     window: int = 0
     budget: Decimal | None = None
     budget_day: Decimal | None = None
+    max_rss_mb: int = 0
     llm_url: str | None = None
     config: Path = CONFIG
     sources: Mapping[str, str] = field(default_factory=dict)

@@ -5,15 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import resource
-import sys
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, Protocol
 
-from core.base.errors import BrigadeError, StoreError
+from core.base.errors import BrigadeError, StoreError, StoreFullError
 from core.base.records import NodeResult, RunStatus
 from core.base.views import ControlView, RunView
 from core.pipeline.claims import Claims
@@ -22,6 +20,7 @@ from core.pipeline.control import Commands, Effect
 from core.pipeline.engine import Engine
 from core.pipeline.feed import Work
 from core.pipeline.limit_log import LimitLog
+from core.pipeline.memory import peak_rss_mb, rss_mb
 from core.store import Lease, Store
 
 log = logging.getLogger(__name__)
@@ -30,6 +29,7 @@ PAGE = 200
 POLL_S = 0.1
 SAMPLE_S = 1.0
 RENEW_S = 4.0
+_NEW = {True: "no new items until some are through", False: "new items are taken in again"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +86,19 @@ class RunDriver:
             ready()
             status, reason = await self._supervised()
             await self._close(status, reason)
+        except StoreFullError as error:
+            return await self._unrecorded(error)
         finally:
             with contextlib.suppress(BrigadeError):  # they run out by themselves
                 await self._claims.release()
-            await asyncio.to_thread(self.store.runs.release_lease, self._lease)
+            with contextlib.suppress(StoreFullError):  # it runs out too
+                await asyncio.to_thread(self.store.runs.release_lease, self._lease)
         return await asyncio.to_thread(self.store.runs.view, run_id)
+
+    async def _unrecorded(self, error: StoreFullError) -> RunView:
+        """How a run ends that can write its end no more: what calls came to is kept beside the database."""
+        view = await asyncio.to_thread(self.store.runs.view, self.order.run_id)
+        return replace(view, status=RunStatus.PAUSED, reason=str(error))
 
     async def _open(self) -> None:
         runs, run_id = self.store.runs, self.order.run_id
@@ -203,11 +211,20 @@ class RunDriver:
         renewed = self.engine.clock.monotonic()
         while True:
             await self.engine.clock.sleep(SAMPLE_S)
+            self._mind_memory()
             await self._sample()
             if self.engine.clock.monotonic() - renewed >= RENEW_S:
                 renewed = self.engine.clock.monotonic()
                 if self._lease and not await asyncio.to_thread(self.store.runs.renew_lease, self._lease):
                     self.engine.abort(RunStatus.INTERRUPTED, "Another process took the run over.")
+
+    def _mind_memory(self) -> None:
+        """Take in no new items above the limit of memory, and go on below it."""
+        most, held = self.engine.max_rss_mb, rss_mb()
+        full = bool(most) and held > most
+        if full != self.engine.held_back:
+            log.warning("run %s: %.0f MB of %d MB are held: %s", self.order.run_id, held, most, _NEW[full])
+        self.engine.held_back = full
 
     async def _watch(self) -> None:
         """Look ten times a second what the run waits for."""
@@ -263,9 +280,3 @@ def _innermost(error: Exception) -> Exception:
     while isinstance(error, ExceptionGroup):
         error = error.exceptions[0]
     return error
-
-
-def peak_rss_mb() -> float:
-    """The highest resident memory of this process so far, in MB."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return float(peak) / (1e6 if sys.platform == "darwin" else 1e3)

@@ -38,6 +38,7 @@ from core.store import ItemDone
 
 ENDGAME = 1e9
 ENDING_ROUNDS = 2
+ROOM_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,7 @@ class Engine:
         worked_s: float = 0.0,
         reuse: Reuse | None = None,
         cache: Cache | None = None,
+        max_rss_mb: int = 0,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self.clock = clock
@@ -89,6 +91,9 @@ class Engine:
         self._feed: Feed | None = None
         self._second = SecondPass()
         self._reuse = reuse
+        self.max_rss_mb = max_rss_mb
+        self.held_back = False
+        self._busy = 0
         self._out: asyncio.Queue[ItemResult | None] = asyncio.Queue(maxsize=1024)
         self._worked_s = worked_s
         self._began = clock.monotonic()
@@ -182,10 +187,20 @@ class Engine:
 
     async def _work(self) -> None:
         while self.halted is None and not self._one_too_many():
-            work = await self._next()
-            if work is None:
-                return
-            await self._process(work)
+            await self._room()
+            self._busy += 1
+            try:
+                work = await self._next()
+                if work is None:
+                    return
+                await self._process(work)
+            finally:
+                self._busy -= 1
+
+    async def _room(self) -> None:
+        """Wait while memory is short; an item goes on alone all the same, for otherwise nothing might ever change."""
+        while self.held_back and self._busy and self.halted is None:
+            await self.clock.sleep(ROOM_S)
 
     def _one_too_many(self) -> bool:
         """Whether this worker leaves because the window has shrunk; it is counted out at once: not all may leave."""

@@ -69,6 +69,7 @@ def test_blank_variables_and_absent_options_are_not_given(tmp_path: Path) -> Non
 def test_every_setting_has_a_working_variable(tmp_path: Path, setting: Setting) -> None:
     """Each documented variable sets its own setting and is named as the source."""
     values = {"llm_limit": "9", "search_limit": "auto", "window": "9", "budget": "9", "budget_day": "9"}
+    values |= {"max_rss_mb": "9"}
     values |= {"search.timeout_s": "9"}
     values |= dict.fromkeys(("llm_min", "llm_max", "search_min", "search_max", "slo_p95"), "9")
     values |= {"llm_url": "http://x/v1", "search.url": "http://x", "search.backend": "edge"}

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from core.base.errors import RunError, SearchUnavailableError, StoreFullError
+from core.base.errors import RunError, SearchUnavailableError
 from core.base.records import Evidence, ModelReply, ModelRequest, Query, RunStatus
 from core.pipeline.answers import Answer, read_text
 from core.pipeline.driver import RunDriver
@@ -637,8 +637,9 @@ def test_a_full_disk_stops_paid_calls_and_loses_no_result(tmp_path: Path) -> Non
         await asyncio.sleep(0.3)
         assert len(world.server.log) <= asked + world.llm_limit
 
-    with pytest.raises(StoreFullError):
-        world.play(scene, check=False)
+    view = world.play(scene, check=False)
+    assert view.status is RunStatus.PAUSED
+    assert "disk" in view.reason or "full" in view.reason
     world.store.close()
     paid = sum(entry.usage is not None for entry in world.server.log)
     world.store = Store.open(world.path)
@@ -649,6 +650,65 @@ def test_a_full_disk_stops_paid_calls_and_loses_no_result(tmp_path: Path) -> Non
     assert world.play(resumed=True).done == 20
     assert story(world.store) == story(straight.store)
     assert len(world.server.log) - 80 <= world.states()["orphaned"] <= world.llm_limit
+
+
+def test_memory_pressure_holds_new_items_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Above the limit no new restaurant begins while others are in work; below it the run goes on and is done."""
+    monkeypatch.setattr("core.pipeline.driver.SAMPLE_S", 0.02)
+    held = [10.0]
+    monkeypatch.setattr("core.pipeline.driver.rss_mb", lambda: held[0])
+    world = World(tmp_path / "b.db", count=60)
+    world.server.latency_s = 0.03
+
+    def begun() -> int:
+        return len({entry.key.split("/")[0] for entry in world.server.log})
+
+    async def scene(world: World, driver: RunDriver) -> None:
+        driver.engine.max_rss_mb = 100
+        await until(lambda: begun() >= 6, "the run is under way")
+        held[0] = 200.0
+        await until(lambda: driver.engine.held_back, "memory is short")
+        in_work = driver.engine.window + begun()
+        await asyncio.sleep(0.5)
+        assert begun() <= in_work
+        await until(lambda: driver.engine._busy <= 1, "the window is empty but for one", 20)
+        held[0] = 10.0
+
+    view = world.play(scene)
+    assert (view.status, view.done) == (RunStatus.FINISHED, 60)
+    assert not world.drivers[0].engine.held_back
+
+
+class JumpingClock:
+    """The system's clock, whose wall time jumps."""
+
+    def __init__(self) -> None:
+        self.off_s = 0.0
+
+    def wall(self) -> float:
+        return time.time() + self.off_s
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+
+@pytest.mark.parametrize("off_s", [86_400.0, -86_400.0], ids=["forward", "back"])
+def test_a_clock_that_jumps_changes_nothing(world: World, off_s: float) -> None:
+    """Wall time jumps by a day under way: timers are monotonic, the run is finished, and took seconds."""
+    world.server.latency_s = 0.05
+    clock = JumpingClock()
+
+    async def scene(world: World, driver: RunDriver) -> None:
+        driver.engine.clock = driver.engine.context.clock = clock
+        await until(lambda: len(world.server.log) >= 4, "the run is under way")
+        clock.off_s = off_s
+
+    view = world.play(scene)
+    finished(world)
+    assert 0 < view.measures["wall_s"] < 30
 
 
 def test_two_launches_of_one_run_do_its_work_once(world: World) -> None:
