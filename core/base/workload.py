@@ -54,7 +54,8 @@ class Stage:
     each: the part kind it runs per part of (None: once per item); after: the stages it needs; batch_size: parts per
     call (0: one for a model, all of an item's parts in one request for a search); model None: the run's model;
     fallback: models to try next; timeout_s: total deadline of one call, first_byte_s and idle_s those of a streamed
-    answer's beginning and of its pauses (None: not set); attempts: tries in all; skip_empty: parts
+    answer's beginning and of its pauses (None: not set); attempts: tries in all;
+    fallback_on_refusal: whether what one model refuses is asked of the next of its chain; skip_empty: parts
     without evidence cost no call; written: the keys that the file gives, where the stage came from one.
     """
 
@@ -75,6 +76,7 @@ class Stage:
     idle_s: float | None = None
     attempts: int = 3
     skip_empty: bool = True
+    fallback_on_refusal: bool = False
     written: frozenset[str] = field(default=frozenset(), compare=False, repr=False)
 
 

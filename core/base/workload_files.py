@@ -17,7 +17,10 @@ WORKLOADS = Path(__file__).parents[2] / "data" / "workloads"
 STAGE_KINDS = ("search", "llm")
 PART_ID = re.compile(r"[^\s\"'<>\[\]{},;\\]{1,64}")
 _STAGE_ID = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
-_LLM_KEYS = ("prompt", "model", "fallback", "max_tokens", "temperature", "skip_empty", "first_byte_s", "idle_s")
+_LLM_KEYS = (
+    "prompt", "model", "fallback", "fallback_on_refusal", "max_tokens", "temperature", "skip_empty", "first_byte_s",
+    "idle_s",
+)  # fmt: skip
 _MOST_PARTS = 1000
 
 
@@ -164,6 +167,7 @@ def _stage(table: Table, parts: dict[str, PartKind]) -> Stage:
         idle_s=_seconds(table, "idle_s"),
         attempts=table.whole("attempts", 3),
         skip_empty=table.flag("skip_empty", default=True),
+        fallback_on_refusal=table.flag("fallback_on_refusal", default=False),
         written=frozenset(table.data),
     )
     table.known.append("batch_size")

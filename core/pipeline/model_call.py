@@ -64,6 +64,7 @@ class Job:
     render: Callable[[float], tuple[Message, ...]]
     accept: Accept
     last_chance: bool = False
+    fallback_on_refusal: bool = False
 
 
 class ModelCallFailed(Exception):  # noqa: N818 - internal signal, not an error of the tree
@@ -166,9 +167,9 @@ class ModelCall:
         verdict = judge(error, tries)
         if verdict is Verdict.HALT:
             self._halt(error)
-        if verdict is Verdict.REFUSE:
+        if verdict is Verdict.REFUSE and not self._asks_on():
             raise ModelCallFailed(error) from error
-        if verdict is Verdict.NEXT_MODEL or not self._may_retry(error, tries):
+        if verdict in (Verdict.NEXT_MODEL, Verdict.REFUSE) or not self._may_retry(error, tries):
             return False
         if verdict is Verdict.TRIM:
             self._show(0.5)
@@ -176,6 +177,10 @@ class ModelCall:
         else:
             await self.context.clock.sleep(self._wait(error, tries))
         return True
+
+    def _asks_on(self) -> bool:
+        """Whether another model may answer what this one refused."""
+        return self.job.fallback_on_refusal and self.position < len(self._allocation().fallback)
 
     def _wait(self, error: ModelError, tries: Tries) -> float:
         """Seconds until the next try: what the server said, else a back-off; none where the breaker makes it wait."""

@@ -43,6 +43,7 @@ class Writing:
             as_json=len(self.node.parts) > 1,
             render=self.messages,
             accept=self.accept,
+            fallback_on_refusal=stage.fallback_on_refusal,
         )
 
     def messages(self, share: float) -> tuple[Message, ...]:

@@ -417,6 +417,16 @@ def test_a_refusal_is_not_retried_and_the_total_names_the_gap(world: World, refu
     assert "[price] (nothing found)" in total.prompt
 
 
+def test_what_one_model_refuses_may_be_asked_of_the_next(world: World) -> None:
+    """Where the workload says so: one request to the fallback, no retry, and the text is flagged for review."""
+    world.workload, world.chain = workload_of(fallback_on_refusal=True), ("m", "big")
+    world.server.plan(KEY, Says(choice={"finish_reason": "content_filter"}, good=False))
+    world.play()
+    finished(world, CALLS + 1, refused=1)
+    assert [entry.model for entry in world.server.asked(KEY)] == ["m", "big"]
+    assert "fallback" in world.flags("r1", "price")
+
+
 def test_a_restaurant_of_which_all_is_refused_is_refused(world: World) -> None:
     """Three refusals and no total: the item is `refused`, and nothing more is spent on it."""
     for part in ("service", "price", "food"):
