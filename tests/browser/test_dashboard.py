@@ -12,7 +12,14 @@ from tests.browser.conftest import Visit
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 Visiting = Callable[..., Visit]
-PAGES = {"run": "Run", "results": "Results", "performance": "Performance", "costs": "Costs"}
+PAGES = {
+    "run": "Run",
+    "results": "Results",
+    "models": "Models",
+    "performance": "Performance",
+    "costs": "Costs",
+    "tune": "Tune",
+}
 
 
 def assert_well(page: Page) -> None:

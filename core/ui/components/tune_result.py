@@ -59,7 +59,7 @@ def _draw(desk: Desk, sweep: SweepView, others: Sequence[SweepView], *, live: bo
     _chart([sweep, *others])
     _table(found)
     if others:
-        _comparison(desk.service, [sweep, *others])
+        _comparison([sweep, *others])
 
 
 def _chart(sweeps: Sequence[SweepView]) -> None:
@@ -123,7 +123,7 @@ def _progress(sweep: SweepView) -> None:
 
 
 def _verdict(sweep: SweepView, found: Frontier) -> None:
-    if found.knee is None or sweep.status in LIVE:
+    if found.knee is None or sweep.status in LIVE or sweep.status == RunStatus.PAUSED:
         return
     verdict = "held" if found.verdict == "growing" and sweep.why else found.verdict
     told = t(
@@ -221,23 +221,22 @@ def _row(point: SweepPoint) -> dict[str, object]:
     }
 
 
-def _comparison(service: Service, sweeps: Sequence[SweepView]) -> None:
+def _comparison(sweeps: Sequence[SweepView]) -> None:
     """One line for each sweep drawn: server, model, day, knee and what it gives there."""
     st.subheader(t("tune.comparison"), anchor=False)
     st.dataframe(
-        [_line(service, s, frontier(s.points, s.slo_p95_s)) for s in sweeps],
+        [_line(s, frontier(s.points, s.slo_p95_s)) for s in sweeps],
         hide_index=True,
         height="content",
-        column_config=texts("at", "workload", "server", "model") | texts("knee", "calls_s", "best", "p95", right=True),
+        column_config=texts("at", "server", "model") | texts("knee", "calls_s", "best", "p95", right=True, width=62),
         alt=t("tune.comparison"),
         key="sweep_comparison",
     )
 
 
-def _line(service: Service, sweep: SweepView, found: Frontier) -> dict[str, object]:
+def _line(sweep: SweepView, found: Frontier) -> dict[str, object]:
     return {
         "at": moment(sweep.at),
-        "workload": workload_title(service, sweep.workload),
         "server": f"{sweep.endpoint} ({sweep.server})",
         "model": sweep.model,
         "knee": count(found.knee),
