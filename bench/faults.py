@@ -81,16 +81,29 @@ def one(shares: dict[str, float], items: int, limit: int, seed: int) -> Figures:
         return asyncio.run(measure(server.url, load))
 
 
-def several(shares: dict[str, float], items: int, limit: int) -> list[Figures]:
+Children = list[subprocess.Popen[str]]
+
+
+def started(shares: dict[str, float], items: int, limit: int) -> Children:
     """A run for each seed, each in a process of its own, at the same time: they sleep for most of it."""
     command = [sys.executable, str(Path(__file__).resolve()), json.dumps(shares), str(items), str(limit)]
-    children = [subprocess.Popen([*command, str(seed)], stdout=subprocess.PIPE, text=True) for seed in SEEDS]
+    return [subprocess.Popen([*command, str(seed)], stdout=subprocess.PIPE, text=True) for seed in SEEDS]
+
+
+def ended(children: Children) -> list[Figures]:
+    """What they measured."""
     return [Figures(**json.loads(child.communicate()[0])) for child in children]
+
+
+def at_limit(limit: int) -> tuple[list[Figures], list[Figures]]:
+    """Three runs with faults and three with hangs."""
+    faults, hangs = started(FAULTS, 100, limit), started(HANGS, 300, limit)
+    return ended(faults), ended(hangs)
 
 
 def main() -> None:
     """Faults and hangs at both limits."""
-    runs = {limit: (several(FAULTS, 100, limit), several(HANGS, 300, limit)) for limit in LIMITS}
+    runs = {limit: at_limit(limit) for limit in LIMITS}
     every = [run for pair in runs.values() for those in pair for run in those]
     figures = {
         "bench": "faults",

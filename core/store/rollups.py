@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-from core.store.slices import COLUMNS, Key, Settled, Slice, fold, slice_of
+from core.store.slices import COLUMNS, SLICE, Key, Settled, Slice, coarsen, fine_key, fold, fold_fine, slice_of
 from core.store.spending import recount
 from core.store.statements import Bulk
 from core.store.writer import Work
@@ -25,7 +26,11 @@ _PROGRESS = Bulk(
 )
 _SETTLED = """SELECT run_id, stage, resource, model, started_at + coalesce(service_s, 0), state, number, calls, queue_s,
     coalesce(service_s, 0), ttft_s, input_tokens, output_tokens, cost_nano
-    FROM attempts WHERE run_id = ? AND state <> 'started'"""
+    FROM attempts WHERE run_id = ? AND state <> 'started' AND started_at + coalesce(service_s, 0) >= ?"""
+_FINE_KEYS = ("slice", "stage", "resource", "model")
+_FINE = f"SELECT {', '.join((*_FINE_KEYS, *COLUMNS))} FROM rollups WHERE run_id = ? AND width = ?"  # noqa: S608
+_COUNTS = """SELECT max(0, CAST((started_at + coalesce(service_s, 0) - ?) / ? AS INTEGER)) AS slice, stage, resource,
+    model, count(*) FROM attempts WHERE run_id = ? AND state <> 'started' GROUP BY 1, 2, 3, 4"""
 
 Finished = tuple[str, float]
 
@@ -110,7 +115,6 @@ def rebuild(db: sqlite3.Connection, run_id: str) -> None:
     items = db.execute("SELECT run_id, finished_at FROM run_items WHERE run_id = ? AND status <> 'pending'", (run_id,))
     add_items(db, items.fetchall())
     if _behind(db, run_id):
-        db.execute("DELETE FROM rollups WHERE run_id = ?", (run_id,))
         _fold_ledger(db, run_id)
         _count_money(db, run_id)
         recount(db, run_id)
@@ -124,9 +128,35 @@ def _behind(db: sqlite3.Connection, run_id: str) -> bool:
 
 
 def _fold_ledger(db: sqlite3.Connection, run_id: str) -> None:
-    rows = (Settled(*row) for row in db.execute(_SETTLED, (run_id,)))
-    folded = fold(rows, {run_id: _began(db, run_id)})
-    _REPLACE.run(db, [[*key, *part.to_row()] for key, part in folded.items()])
+    """Fold in what is missing: slices that hold as many attempts as the ledger are kept, the others are summed anew.
+
+    An attempt is settled once and never changed, so that as many are the same ones; what a process that died had not
+    folded in yet lies in its last seconds.
+    """
+    began = _began(db, run_id)
+    counts = _counts(db, run_id, began)
+    kept = _kept(db, run_id, counts)
+    first = min((key.slice for key in counts if key not in kept), default=0)
+    # A second early, for arithmetic at the edge of a slice.
+    since = began + first * SLICE - 1.0 if first else -math.inf
+    rows = (Settled(*row) for row in db.execute(_SETTLED, (run_id, since)))
+    missing = fold_fine((row for row in rows if fine_key(row, began) not in kept), {run_id: began})
+    db.execute("DELETE FROM rollups WHERE run_id = ?", (run_id,))
+    _REPLACE.run(db, [[*key, *part.to_row()] for key, part in coarsen(kept | missing).items()])
+
+
+def _kept(db: sqlite3.Connection, run_id: str, counts: Mapping[Key, int]) -> dict[Key, Slice]:
+    """The stored slices of five seconds that are whole."""
+    stored = db.execute(_FINE, (run_id, SLICE)).fetchall()
+    keys = [Key(run_id, SLICE, *row[: len(_FINE_KEYS)]) for row in stored]
+    values = [dict(zip(COLUMNS, row[len(_FINE_KEYS) :], strict=True)) for row in stored]
+    pairs = zip(keys, values, strict=True)
+    return {key: Slice.from_row(value) for key, value in pairs if counts.get(key) == value["attempts"]}
+
+
+def _counts(db: sqlite3.Connection, run_id: str, began: float) -> dict[Key, int]:
+    """Settled attempts in the ledger by slice of five seconds."""
+    return {Key(run_id, SLICE, *row[:-1]): row[-1] for row in db.execute(_COUNTS, (began, SLICE, run_id))}
 
 
 def count_items(db: sqlite3.Connection, run_id: str) -> None:

@@ -130,15 +130,24 @@ COLUMNS = (*SUMS, *SKETCHES)
 
 def fold(rows: Iterable[Settled], began: Mapping[str, float]) -> dict[Key, Slice]:
     """Sum attempts into slices of five seconds, of a minute and of the whole run; `began` is each run's start."""
+    return coarsen(fold_fine(rows, began))
+
+
+def fold_fine(rows: Iterable[Settled], began: Mapping[str, float]) -> dict[Key, Slice]:
+    """Sum attempts into slices of five seconds."""
     fine: dict[Key, Slice] = {}
     for row in rows:
-        number = slice_of(row.ended_at, began[row.run_id])
-        key = Key(row.run_id, SLICE, number, row.stage, row.resource, row.model)
+        key = fine_key(row, began[row.run_id])
         found = fine.get(key)
         if found is None:
             found = fine[key] = Slice()
         found.add(row)
-    return _coarsen(fine)
+    return fine
+
+
+def fine_key(row: Settled, began: float) -> Key:
+    """The slice of five seconds that an attempt belongs to."""
+    return Key(row.run_id, SLICE, slice_of(row.ended_at, began), row.stage, row.resource, row.model)
 
 
 def slice_of(at: float, began: float) -> int:
@@ -146,7 +155,8 @@ def slice_of(at: float, began: float) -> int:
     return max(0, int((at - began) // SLICE))
 
 
-def _coarsen(fine: dict[Key, Slice]) -> dict[Key, Slice]:
+def coarsen(fine: dict[Key, Slice]) -> dict[Key, Slice]:
+    """The slices of five seconds with those of a minute and of the whole run."""
     folded = dict(fine)
     for key, part in fine.items():
         for coarse in (

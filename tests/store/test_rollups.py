@@ -105,6 +105,21 @@ def test_flushing_often_is_flushing_once(store: Store, path: Path) -> None:
     assert_reconciles(store)
 
 
+@pytest.mark.parametrize("lost", ["width = 5 AND slice >= 6", "width = 5 AND slice = 2", "width > 5", "width = 0"])
+def test_a_rebuild_sums_anew_only_what_is_missing(store: Store, lost: str) -> None:
+    """Whichever slices are gone, of the end or of the middle, what is there afterwards is what was there before."""
+    start_run(store)
+    for n in range(40):
+        finish_call(store, call(f"r{n % 3}", started_at=1_000.0 + n), served(0.1 * (n % 7)), [], done(f"r{n % 3}"))
+    flush(store)
+    whole = stored(store)
+    store._writer.run(lambda db: db.execute(f"DELETE FROM rollups WHERE {lost}").rowcount)
+    store._writer.run(lambda db: db.execute("UPDATE rollups SET attempts = attempts - 1 WHERE width = 0").rowcount)
+    store.runs.orphan(RUN)
+    assert stored(store) == whole
+    assert_reconciles(store)
+
+
 def test_two_processes_may_serve_one_run(store: Store, path: Path) -> None:
     """Each adds to the same slices; neither overwrites the other's."""
     start_run(store)
