@@ -32,6 +32,7 @@ USUAL = (
     (re.compile(r"superseded"), "said.superseded"),
     (re.compile(r"Its process (?P<owner>\S+) ended without a word\. .+"), "said.gone"),
     (re.compile(r"The program was closed\."), "said.closed"),
+    (re.compile(r"The sweep is through: (?P<n>\d+) limits? measured; use (?P<knee>\d+)\."), "said.swept"),
 )
 TROUBLE = (
     (re.compile(r"No endpoint answers\."), "outage"),

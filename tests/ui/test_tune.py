@@ -10,6 +10,7 @@ from streamlit.testing.v1 import AppTest
 from core.base.views import SweepEstimate
 from core.practice import PRESETS
 from core.tuning.sweep_order import SweepOrder
+from core.ui.sentences import USUAL
 from core.ui.texts import LANGUAGES, knows
 from tests.support.fake_service import FakeService
 from tests.support.screen import OpenPage, words
@@ -201,3 +202,11 @@ def test_every_preset_is_documented_on_screen(preset: str) -> None:
     """What it imitates, its law and its knee, in both languages (the catalogues have the same keys)."""
     for what in ("name", "imitates", "law", "knee"):
         assert knows(f"preset.{preset}.{what}")
+
+
+def test_what_the_engine_says_of_a_sweep_is_said_in_korean_too() -> None:
+    """The run's reason is one of the usual sentences."""
+    found = next(
+        key for pattern, key in USUAL if pattern.fullmatch("The sweep is through: 7 limits measured; use 116.")
+    )
+    assert found == "said.swept"
