@@ -83,7 +83,7 @@ class Reading:
         return self.store.runs.list(limit=limit, offset=offset, workload=workload)
 
     def run_items(self, run_id: str, **query: Any) -> ItemPage:
-        """A page of a run's items with their status: search, status, order, descending, limit, offset."""
+        """A page of a run's items with their status: search, status, flag, order, descending, limit, offset."""
         run = self.run(run_id)
         return self.store.catalogue.items(str(run.settings.get("item_kind", "restaurant")), run_id=run.id, **query)
 

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from core.base.views import RunView
+from core.ui.components.again import show_again, show_parent
 from core.ui.components.browse import browse_items
 from core.ui.components.exports import show_exports
 from core.ui.components.problem import show_empty
@@ -20,6 +21,10 @@ def draw(desk: Desk, run: RunView) -> None:
         item = browse_items(desk.service, run)
         show_exports(desk.service, run)
     with result:
+        with st.container(horizontal=True, horizontal_alignment="right"):
+            show_parent(run)
+            if item is not None:
+                show_again(desk, run, item)
         if item is None:
             show_empty("empty.items_found", ":material/search_off:")
         else:

@@ -48,11 +48,12 @@ class Catalogue:
         offset: int = 0,
         run_id: str | None = None,
         status: ItemStatus | None = None,
+        flag: str | None = None,
     ) -> ItemPage:
         """A page of items. `search` is looked for in name, id and fields; a filter is a field's exact value (or one
-        value of a list field); order: name, id, reviews, city, and with a run status or finished. UsageError names
-        the orders there are."""
-        query = item_query.ItemQuery(kind, search, filters, run_id, status)
+        value of a list field); order: name, id, reviews, city, and with a run status or finished; flag, with a run:
+        only items with a result that has it. UsageError names the orders and flags there are."""
+        query = item_query.ItemQuery(kind, search, filters, run_id, status, flag)
         return item_query.page(self._readers, query, order, descending=descending, limit=limit, offset=offset)
 
     def facets(self, kind: str, field: str) -> dict[str, int]:

@@ -20,6 +20,7 @@ ORDERS = {
     "reviews": "i.reviews",
     "city": "json_extract(i.fields, '$.city')",
 }
+FLAGS = ("fallback", "truncated")  # the flags of results that items of a run can be found by; each has an index
 RUN_ORDERS = {"status": "r.status", "finished": "r.finished_s", "position": "r.position"}
 
 
@@ -32,6 +33,7 @@ class ItemQuery:
     filters: Mapping[str, str] = field(default_factory=dict)
     run_id: str | None = None
     status: ItemStatus | None = None
+    flag: str | None = None
 
     def source(self) -> str:
         """The FROM clause."""
@@ -44,6 +46,8 @@ class ItemQuery:
             parts.append(("r.run_id = ?", [self.run_id]))
         if self.run_id is not None and self.status is not None:
             parts.append(("r.status = ?", [ItemStatus(self.status).value]))
+        if self.run_id is not None and self.flag is not None:
+            parts.append((f"r.item_id IN ({_flagged(self.flag)})", [self.run_id]))
         if self.search.strip():
             parts.append(("instr(i.haystack, ?)", [fold(self.search.strip())]))
         for name, value in self.filters.items():
@@ -69,6 +73,14 @@ def facets(readers: Readers, kind: str, name: str) -> dict[str, int]:
     sql = """SELECT CAST(f.value AS TEXT), count(*) FROM items AS i, json_each(i.fields, ?) AS f
         WHERE i.kind = ? AND f.value IS NOT NULL AND f.type <> 'object' GROUP BY 1 ORDER BY 2 DESC, 1"""
     return {row[0]: row[1] for row in readers.all(sql, json_path(name), kind)}
+
+
+def _flagged(flag: str) -> str:
+    """The items of a run (the one value of the query) with a result that has the flag."""
+    if flag not in FLAGS:
+        msg = f"Items cannot be found by the flag {flag!r}; choose one of {', '.join(FLAGS)}."
+        raise UsageError(msg)
+    return f"SELECT o.item_id FROM results AS o WHERE o.run_id = ? AND instr(o.flags, '\"{flag}\"') > 0"  # noqa: S608 - ours
 
 
 def json_path(name: str) -> str:

@@ -219,3 +219,10 @@ def spending(db: Database) -> None:
     db.execute("""INSERT INTO spending SELECT date(started_at, 'unixepoch', 'localtime') AS day, run_id,
             sum(CASE WHEN state = 'started' THEN coalesce(reserved_nano, 0) ELSE coalesce(cost_nano, 0) END) AS nano
         FROM attempts GROUP BY day, run_id HAVING nano > 0""")
+
+
+@migration
+def flagged(db: Database) -> None:
+    """Items whose results somebody should read are found without a walk over all."""
+    for flag in ("fallback", "truncated"):
+        db.execute(f"CREATE INDEX results_{flag} ON results (run_id) WHERE instr(flags, '\"{flag}\"') > 0")

@@ -30,6 +30,7 @@ from core.base.views import (
 )
 from core.base.workload import Stage, Workload
 from tests.support import fake_world as world
+from tests.support.fake_again import FakeAgain
 from tests.support.fake_ahead import FakeAhead
 from tests.support.fake_configuring import FakeConfiguring
 from tests.support.fake_sweeps import FakeSweeps
@@ -99,7 +100,7 @@ class FakeSettings:
     endpoints: tuple[EndpointConfig, ...] = ENDPOINTS
 
 
-class FakeService(FakeConfiguring, FakeSweeps, FakeTuning, FakeAhead):
+class FakeService(FakeConfiguring, FakeSweeps, FakeTuning, FakeAhead, FakeAgain):
     """The dashboard's service without an engine; `sent` holds every command in order."""
 
     def __init__(self, scene: str = "full", *, clock: Callable[[], float] = time.time) -> None:
@@ -114,6 +115,7 @@ class FakeService(FakeConfiguring, FakeSweeps, FakeTuning, FakeAhead):
         self._restaurants = () if scene == "empty" else world.restaurants(hostile=self.hostile)
         self._readings = () if scene == "empty" else world.readings()
         self._status: dict[str, str] = {}
+        self.parents: dict[str, str] = {}
         self._limits = {"search": 8, "llm": 16}
         self._controls: list[ControlView] = self._first_controls()
         self._runs = [] if scene == "empty" else list(RUNS)
@@ -265,6 +267,7 @@ class FakeService(FakeConfiguring, FakeSweeps, FakeTuning, FakeAhead):
         *,
         search: str = "",
         status: ItemStatus | None = None,
+        flag: str | None = None,
         order: str = "position",
         descending: bool = False,
         limit: int = 50,
@@ -274,9 +277,16 @@ class FakeService(FakeConfiguring, FakeSweeps, FakeTuning, FakeAhead):
         found = [
             v
             for v in self._run_rows(run)
-            if search.lower() in f"{v.id} {v.name}".lower() and status in (None, v.status)
+            if search.lower() in f"{v.id} {v.name}".lower()
+            and status in (None, v.status)
+            and (flag is None or flag in self._flags(v.id))
         ]
         return ItemPage(tuple(found[offset : offset + limit]), len(found))
+
+    @staticmethod
+    def _flags(item_id: str) -> tuple[str, ...]:
+        """Every tenth restaurant has a summary of a fallback model, and every item a text that was cut."""
+        return ("truncated", "fallback") if item_id.endswith("0") else ("truncated",)
 
     def _run_rows(self, run: RunView) -> list[ItemView]:
         counts = (
@@ -334,7 +344,8 @@ class FakeService(FakeConfiguring, FakeSweeps, FakeTuning, FakeAhead):
         cut = text.find(". ") + 1
         ids = tuple(dict.fromkeys(e.review_id for e in found))
         cited = (Citation(0, cut, ids[:2]), Citation(cut + 1, len(text), ids[1:3])) if text and ids else ()
-        flags = ("truncated",) if (part, stage) == ("food", "aspect_summary") else ()
+        flags = self._flags(item.id) if (part, stage) == ("food", "aspect_summary") else ()
+        flags = (*flags, "reused") if stage == "search" else flags
         cost = Decimal("0.0019") if text and stage != "search" else None
         model = None if stage == "search" else "practice-small"
         return ResultView(item.id, item.name, stage, part, "done", text, found, cited, flags, model, cost)
@@ -481,7 +492,8 @@ class FakeService(FakeConfiguring, FakeSweeps, FakeTuning, FakeAhead):
         ended = None if status in ("running", "paused") else started + wall
         return RunView(
             run_id, workload, RunStatus(status), reason, started - 1, started, ended,
-            {"stages": {"total_summary": {"model": "practice-large"}}, "budget_usd": "0.50"},
+            {"stages": {"total_summary": {"model": "practice-large"}}, "budget_usd": "0.50",
+             "parent": self.parents.get(run_id, "")},
             selected, done, failed, refused, none,
             selected - done - failed - refused - none, wall,
             None if cost is None else Decimal(cost), 0 if cost else done * 7,

@@ -1,7 +1,8 @@
-"""The items of a run as a table: search, status, pages; the chosen one is bound to the URL (`?item=`)."""
+"""The items of a run as a table: search, status, flag, pages; the chosen one is bound to the URL (`?item=`)."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from core.service import Service
 
 PAGE = 15
+FLAGS = ("fallback", "truncated")
 
 
 def browse_items(service: Service, run: RunView) -> ItemView | None:
@@ -38,8 +40,21 @@ def browse_items(service: Service, run: RunView) -> ItemView | None:
         placeholder=t("browse.any"),
         label_visibility="collapsed",
     )
-    page = _page(service, run, search or "", status)
+    page = _page(service, run, search or "", status, _flag(run))
     return _table(run, page)
+
+
+def _flag(run: RunView) -> str | None:
+    """Only items with a text that somebody should read."""
+    return st.selectbox(
+        t("browse.flag"),
+        FLAGS,
+        index=None,
+        format_func=lambda flag: t(f"browse_flag.{flag}"),
+        key=f"flag-{run.id}",
+        placeholder=t("browse.any_flag"),
+        label_visibility="collapsed",
+    )
 
 
 def _follow_link(service: Service, run: RunView) -> None:
@@ -50,14 +65,15 @@ def _follow_link(service: Service, run: RunView) -> None:
     st.session_state[key] = "" if any(r.id == linked for r in first) else linked
 
 
-def _page(service: Service, run: RunView, search: str, status: ItemStatus | None) -> ItemPage:
+def _page(service: Service, run: RunView, search: str, status: ItemStatus | None, flag: str | None) -> ItemPage:
     key = f"browse-{run.id}"
     number = int(st.session_state.get(key, 1))
-    page = service.run_items(run.id, search=search, status=status, limit=PAGE, offset=(number - 1) * PAGE)
+    find = partial(service.run_items, run.id, search=search, status=status, flag=flag, limit=PAGE)
+    page = find(offset=(number - 1) * PAGE)
     if page.rows or number == 1:
         return page
     st.session_state[key] = 1
-    return service.run_items(run.id, search=search, status=status, limit=PAGE)
+    return find()
 
 
 def _table(run: RunView, page: ItemPage) -> ItemView | None:

@@ -22,6 +22,8 @@ from core.ui.texts import knows
 if TYPE_CHECKING:
     from core.service import Service
 
+SAVED = ("cached", "reused")  # flags that say nothing against a text
+
 
 def show_result(service: Service, run: RunView, item: ItemView) -> None:
     """Everything that was made of one item."""
@@ -133,7 +135,8 @@ def _flags(result: ResultView) -> None:
             known = knows(f"flag.{flag}")
             st.badge(
                 t(f"flag.{flag}") if known else label(flag),
-                color="orange",
+                color="gray" if flag in SAVED else "orange",
+                icon=":material/rate_review:" if flag == "fallback" else None,
                 help=t(f"flag_says.{flag}") if known else None,
             )
 

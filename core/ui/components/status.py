@@ -8,6 +8,7 @@ import streamlit as st
 
 from core.base.records import RunStatus
 from core.base.views import RunView
+from core.ui.components.again import show_failed_again, show_parent
 from core.ui.components.budget import raise_budget
 from core.ui.components.endpoints import run_models, show_note
 from core.ui.components.orders import resume, send
@@ -68,6 +69,8 @@ def _buttons(desk: Desk, run: RunView) -> None:
             )
         if run.status in (RunStatus.RUNNING, RunStatus.PENDING, RunStatus.PAUSED):
             _stop(desk, run, off)
+        show_parent(run)
+        show_failed_again(desk, run)
         st.button(t("live.new"), key="new_run", icon=":material/add:", on_click=view_run, args=(None,))
 
 
