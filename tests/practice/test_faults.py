@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from core.base.errors import BrokenReplyError, MalformedError, ModelError, ServerFaultError
+from core.base.errors import BrokenReplyError, MalformedError, ModelError, RateLimitedError, ServerFaultError
 from core.models import OpenAIModel
 from core.practice.faults import Fate, Fates
-from core.practice.presets import preset_of
+from core.practice.presets import Preset, preset_of
 from core.practice.server import PracticeServer
 from tests.practice.test_server import REQUEST, ZERO, serving
 
@@ -59,6 +60,27 @@ def test_a_call_that_hangs_is_answered_late_or_leaves_no_trace() -> None:
 
     assert serving(replace(ZERO, hangs=1.0, hang_s=0.02), late)
     serving(replace(ZERO, hangs=1.0, hang_s=60.0), leave)
+
+
+def test_a_full_queue_says_so() -> None:
+    """The rejection speaks of the queue, and the client hears it; one of a quota, a stray and a terse one do not."""
+
+    async def full(model: OpenAIModel, _: PracticeServer) -> list[Any]:
+        return await asyncio.gather(*(model.complete(REQUEST) for _ in range(4)), return_exceptions=True)
+
+    async def rejected(model: OpenAIModel, _: PracticeServer) -> list[Any]:
+        return await asyncio.gather(*(model.complete(REQUEST) for _ in range(3)), return_exceptions=True)
+
+    for preset, use, busy in (
+        (Preset("p", "", law="fixed", latency_s=0.05, seats=1, queue=1), full, True),
+        (Preset("p", "", law="fixed", latency_s=0.05, seats=1, queue=1, terse=True), full, False),
+        (replace(ZERO, rpm=1), rejected, False),
+        (replace(ZERO, stray=1.0), rejected, False),
+    ):
+        errors = [error for error in serving(preset, use) if isinstance(error, RateLimitedError)]
+        assert errors
+        assert {error.busy for error in errors} == {busy}
+        assert not (preset.terse and any(error.retry_after for error in errors))
 
 
 def test_the_shares_are_kept_and_the_seed_decides() -> None:
