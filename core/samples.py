@@ -1,4 +1,4 @@
-"""The sample data that ships with Brigade: synthetic restaurants and reviews, readings and horoscopes."""
+"""The sample data that ships with Brigade, all synthetic: restaurants and reviews, readings, horoscopes, comment cards."""
 
 from __future__ import annotations
 
