@@ -1,4 +1,4 @@
-"""The sample data that ships with Brigade, all synthetic: restaurants and reviews, readings, horoscopes, comment cards."""
+"""The sample data that ships with Brigade, all of it synthetic: restaurants, reviews, readings, comment cards."""
 
 from __future__ import annotations
 
