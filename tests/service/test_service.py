@@ -87,7 +87,7 @@ def test_samples_are_registered_once(fresh: Open) -> None:
     service = fresh()
     with ThreadPoolExecutor(2) as pool:
         added = sorted(pool.map(lambda _: service.ensure_samples(), range(2)))
-    assert added == [0, 24 + 6 + 4]
+    assert added == [0, 24 + 6 + 4 + 400]
     assert service.ensure_samples() == 0
     assert len(service.item_ids(WORKLOAD)) == 24
 
@@ -95,7 +95,7 @@ def test_samples_are_registered_once(fresh: Open) -> None:
 def test_samples_never_come_over_an_operators_own_data(opened: Open) -> None:
     """With restaurants of one's own the sample restaurants stay out; kinds that are empty get theirs."""
     service = opened()
-    assert service.ensure_samples() == 6 + 4
+    assert service.ensure_samples() == 6 + 4 + 400
     assert set(service.item_ids(WORKLOAD)) == ALL_IDS
     assert len(service.item_ids("celtic-cross")) == 6
 
