@@ -1,8 +1,9 @@
-"""Tune: measure what a server gives at several limits, see the knee, use it; rehearse that on a practice server."""
+"""Tune: measure what a server gives at several limits and use its knee; or look ahead at what runs would take."""
 
 import streamlit as st
 
 from core.ui.components.problem import show_empty
+from core.ui.components.tune_ahead import pick_view, show_ahead
 from core.ui.components.tune_launch import show_sweep_estimate
 from core.ui.components.tune_order import take_sweep
 from core.ui.components.tune_presets import show_rehearsal
@@ -28,11 +29,22 @@ def watch(desk: Desk) -> None:
         show_sweep(desk, *picked)
 
 
+def measure(desk: Desk) -> None:
+    """Sweeps: a new one on the left, those there are on the right, and what to rehearse on."""
+    left, right = st.columns([4, 9], gap="medium")
+    with left:
+        compose(desk)
+    with right:
+        watch(desk)
+    show_rehearsal()
+
+
 desk = open_page("tune")
-st.title(t("nav.tune"), anchor=False)
-left, right = st.columns([4, 9], gap="medium")
-with left:
-    compose(desk)
-with right:
-    watch(desk)
-show_rehearsal()
+head, choice = st.columns([3, 4], vertical_alignment="bottom")
+head.title(t("nav.tune"), anchor=False)
+with choice:
+    view = pick_view()
+if view == "plan":
+    show_ahead(desk.service)
+else:
+    measure(desk)

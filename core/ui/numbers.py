@@ -56,12 +56,13 @@ def moment(at: float | None) -> str:
     """A time in the viewer's time zone; the day only where it is not today."""
     if at is None:
         return DASH
-    here = datetime.fromtimestamp(at, UTC).astimezone(_zone())
-    today = datetime.now(UTC).astimezone(_zone()).date()
+    here = datetime.fromtimestamp(at, UTC).astimezone(viewer_zone())
+    today = datetime.now(UTC).astimezone(viewer_zone()).date()
     return here.strftime("%H:%M" if here.date() == today else "%Y-%m-%d %H:%M")
 
 
-def _zone() -> ZoneInfo:
+def viewer_zone() -> ZoneInfo:
+    """The time zone of the browser; UTC where it tells none."""
     try:
         return ZoneInfo(st.context.timezone or "UTC")
     except (ZoneInfoNotFoundError, ValueError):

@@ -38,12 +38,13 @@ class FakeAhead:
         workload: str,
         items: str | int | Sequence[str],
         *,
-        llm_limit: int | str = 16,
-        search_limit: int | str = 8,
+        llm_limit: int | str | None = None,
+        search_limit: int | str | None = None,
         model: str | None = None,
         stage_models: Mapping[str, str] | None = None,
+        copies: int = 1,
     ) -> Forecast:
-        limit = 16 if isinstance(llm_limit, str) else llm_limit
+        limit = llm_limit if isinstance(llm_limit, int) else 16
         count = items if isinstance(items, int) else self._count(workload, items)
         if workload == "celtic-cross" or model == "extractive":
             never = Caveat("no_history", {"stages": ["card_interpretation"], "models": []})

@@ -22,7 +22,8 @@ SIMULATED = "Its speed and its cost are simulated; nothing is charged."
 
 
 def service(*endpoints: EndpointConfig) -> Any:
-    return SimpleNamespace(settings=SimpleNamespace(endpoints=endpoints))
+    settings = SimpleNamespace(endpoints=endpoints)
+    return SimpleNamespace(settings=settings, settings_now=lambda: settings)
 
 
 def run(**settings: object) -> RunView:

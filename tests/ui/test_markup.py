@@ -22,6 +22,7 @@ MARKDOWN = {
 TRUSTED = {
     "t", "label", "money", "count", "rate", "seconds", "share", "moment", "status_name", "status_sentence",
     "progress_sentence", "bottleneck_sentence", "forecast_sentence", "trouble_sentence", "_unfinished",
+    "plan_sentence", "days",
 }  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from core.ui.charts.constraints import constraints
 from core.ui.charts.cost import cost_by_stage, cost_over_time
+from core.ui.charts.errors import forecast_errors
 from core.ui.charts.flow import Flow, Mark, over_time
 from core.ui.charts.frontier import Series, frontier
 from core.ui.charts.latency import latency
@@ -19,6 +20,7 @@ __all__ = [
     "constraints",
     "cost_by_stage",
     "cost_over_time",
+    "forecast_errors",
     "frontier",
     "latency",
     "over_time",
