@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 from core.base.allocation import Layers, max_concurrent
@@ -17,12 +18,15 @@ from core.base.errors import ConfigError, RejectedError, UnknownError
 from core.base.setting_endpoints import without_user
 from core.base.settings import Settings
 from core.base.stored_endpoints import PREFIX, REMOVED, Placed, parse_row, placed, stored_endpoint
-from core.base.views import AllocationView, EndpointView
+from core.base.views import AllocationView, DayView, EndpointView, StageCost
 from core.base.workload import Workload
+from core.cost_split import split_cost
 from core.directions import Notices
 from core.models.addresses import check_literal, parse_url
+from core.models.prices import Prices
 from core.reading import Reading
 from core.store import Store
+from core.store.spending import KEY as DAY_BUDGET
 
 
 class Configuring(Reading):
@@ -71,6 +75,36 @@ class Configuring(Reading):
         for model in (parsed,) if key == "model" else parsed if key == "fallback" else ():
             self.settings_now().endpoints_for(model)
         self.store.settings.set(name, as_text(parsed), who)
+
+    # Money
+
+    def day(self) -> DayView:
+        """What all runs have spent today, and the most they may."""
+        return DayView(self.store.spent_today(), self.store.day_budget(), self.store.day.by_hand)
+
+    def set_day_budget(self, usd: Decimal | None, *, who: str) -> None:
+        """The most that all runs may cost in a day, from the next call on; None leaves it to the settings.
+
+        ConfigError for what is no amount, and where the command line says another, which is stronger.
+        """
+        if self.store.day.by_hand:
+            msg = f"The day's budget of {self.store.day.limit} USD is on this process's command line: change it there."
+            raise ConfigError(msg)
+        if usd is None:
+            self.store.settings.clear(DAY_BUDGET, who)
+            return
+        if not usd.is_finite() or usd < 0:
+            msg = f"The day's budget is {usd}; it must be an amount in US dollars of 0 or more."
+            raise ConfigError(msg)
+        self.store.settings.set(DAY_BUDGET, f"{usd:f}", who)
+
+    def stage_costs(self, run_id: str) -> tuple[StageCost, ...]:
+        """What of each stage's cost was for tokens read, cached and written, where today's prices explain it."""
+        run, now, prices = self.run(run_id), self.settings_now(), Prices()
+        if run.settings.get("connections", {}).get("llm_url"):
+            return ()
+        found = (split_cost(s, _serving(now, s.model), prices) for s in self.stages(run.id) if s.resource == "llm")
+        return tuple(cost for cost in found if cost is not None)
 
     # Endpoints
 
@@ -146,6 +180,14 @@ class Configuring(Reading):
             self.store.settings.set(f"{PREFIX}{name}", json.dumps(said, ensure_ascii=False), who)
         else:
             self.store.settings.clear(f"{PREFIX}{name}", who)
+
+
+def _serving(settings: Settings, model: str) -> tuple[EndpointConfig, ...]:
+    """The endpoints that serve a model now; none where nobody does any more."""
+    try:
+        return settings.endpoints_for(model)
+    except UnknownError:
+        return ()
 
 
 def _check_place(workload: Workload, stage: str, key: str) -> None:

@@ -1,9 +1,10 @@
-"""Costs: in all, by stage and model, over time and by item."""
+"""Costs: of the day, and of a run in all, by stage and model, over time and by item."""
 
 import streamlit as st
 
 from core.base.views import RunView
 from core.ui.components.costs import show_breakdown, show_dearest, show_totals
+from core.ui.components.day import show_day
 from core.ui.components.endpoints import run_models, show_note
 from core.ui.components.problem import show_empty
 from core.ui.components.refresh import follow
@@ -29,6 +30,7 @@ head, picker = st.columns([3, 4], vertical_alignment="bottom")
 head.title(t("nav.costs"), anchor=False)
 with picker:
     run = pick_run(desk.service)
+show_day(desk)
 if run is None:
     show_empty("empty.runs", ":material/payments:", go="pages/run.py")
     st.stop()

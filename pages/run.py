@@ -3,6 +3,7 @@
 import streamlit as st
 
 from core.base.views import RunView
+from core.ui.components.day import show_day
 from core.ui.components.launch import show_launch, take_order
 from core.ui.components.live import show_run
 from core.ui.components.picker import pick_items, pick_workload
@@ -22,6 +23,7 @@ def compose(desk: Desk) -> None:
     with right:
         if workload and chosen:
             show_launch(desk, take_order(desk, workload, *chosen))
+            show_day(desk)
     show_recent(desk.service)
 
 

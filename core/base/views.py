@@ -110,6 +110,29 @@ class StageStats:
 
 
 @dataclass(frozen=True, slots=True)
+class StageCost:
+    """What a (stage, model) paid for: tokens read at the full price, read from a cache, and written. They add up to
+    its cost; cached_tokens follow from the price that was paid for them."""
+
+    stage: str
+    model: str
+    input_usd: Decimal
+    cached_usd: Decimal
+    output_usd: Decimal
+    cached_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class DayView:
+    """What all runs have spent, or have in flight, of this day by the machine's clock, and the most they may (None:
+    any). by_hand: the budget stands on this process's command line, so that the stored one does not count."""
+
+    spent_usd: Decimal
+    budget_usd: Decimal | None
+    by_hand: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Bucket:
     """One (stage, model) in one slice of `width_s` seconds that begins at `t`."""
 

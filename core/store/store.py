@@ -90,6 +90,11 @@ class Store:
         sql = "SELECT coalesce(sum(nano), 0) FROM spending WHERE day = ?"
         return to_usd(self._readers.value(sql, day_of(self._clock.wall()))) or Decimal(0)
 
+    def day_budget(self) -> Decimal | None:
+        """The most that all runs may cost in a day, as it is in force now; None: any."""
+        with self._readers.borrow() as db:
+            return self.day.now(db)
+
     def condition(self) -> tuple[int, str]:
         """The schema's version, and `ok` or what SQLite found damaged; reads the whole file."""
         return self._readers.value("PRAGMA user_version"), self._readers.value("PRAGMA quick_check(1)")

@@ -27,6 +27,10 @@ USUAL = (
         re.compile(r"The budget of (?P<budget>\S+) USD is reached: (?P<spent>\S+) spent, (?P<open>\S+) in flight\."),
         "said.budget",
     ),
+    (
+        re.compile(r"The day's budget of (?P<budget>\S+) USD is reached: (?P<spent>\S+) of (?P<day>\S+) is spent .+"),
+        "said.day_budget",
+    ),
     (re.compile(r"refused: no process owns the run; resume it first"), "said.no_owner"),
     (re.compile(r"refused: (?P<why>.+)"), "said.refused"),
     (re.compile(r"superseded"), "said.superseded"),

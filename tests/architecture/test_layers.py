@@ -25,6 +25,7 @@ LAYERS = {
     "core.configuring": 5,
     "core.again": 5,
     "core.connections": 5,
+    "core.cost_split": 5,
     "core.directions": 5,
     "core.exports": 5,
     "core.fleet": 5,

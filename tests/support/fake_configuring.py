@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 from core.base.errors import ConfigError
-from core.base.views import AllocationView, EndpointView
+from core.base.views import AllocationView, DayView, EndpointView, StageCost
 from core.models import Discovery, WarmUp
 
 FILE = "data/brigade.toml"
@@ -32,10 +33,26 @@ class FakeConfiguring:
     sent: list[tuple[Any, ...]]
     scene: str
     refuse: str | None
+    day_budget: Decimal | None = Decimal(5)
+    day_by_hand = False
     settings: Any
 
     def settings_now(self) -> Any:
         return self.settings
+
+    def day(self) -> DayView:
+        return DayView(Decimal("1.2034"), self.day_budget, by_hand=self.day_by_hand)
+
+    def set_day_budget(self, usd: Decimal | None, *, who: str) -> None:
+        self._refused()
+        self.sent.append(("day_budget", usd, who))
+        self.day_budget = usd
+
+    def stage_costs(self, run_id: str) -> tuple[StageCost, ...]:
+        if run_id == "run-cards":
+            return ()
+        part = Decimal("0.25")
+        return (StageCost("aspect_summary", "practice-small", 2 * part, part / 10, part, 400),)
 
     def endpoints(self) -> tuple[EndpointView, ...]:
         if self.scene == "hostile":

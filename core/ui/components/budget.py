@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from core.base.views import RunView
+from core.ui.components.day import day_spent, raise_day
 from core.ui.components.launch import CONFIRM_ABOVE
 from core.ui.components.orders import resume
 from core.ui.language import t
@@ -20,7 +21,10 @@ CENT = Decimal("0.01")
 
 
 def raise_budget(desk: Desk, run: RunView) -> None:
-    """A button that opens the new budget and, above a sum, asks to type it."""
+    """A button that opens the new budget and, above a sum, asks to type it; the day's where that was reached."""
+    if day_spent(run):
+        raise_day(desk, run)
+        return
     off = not desk.person.operates
     with st.popover(t("budget.raise"), icon=":material/payments:", type="primary", disabled=off, key="raise_budget"):
         spent = run.cost_usd or Decimal(0)

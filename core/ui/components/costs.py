@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from core.base.views import Bucket, RunView, StageStats
+from core.base.views import Bucket, RunView, StageCost, StageStats
 from core.ui import charts
 from core.ui.components.columns import bar, numbers, texts
 from core.ui.components.endpoints import simulated
@@ -41,13 +41,15 @@ def show_breakdown(service: Service, run: RunView, stats: Sequence[StageStats]) 
         _charts(service.buckets(run.id), stats, titles, run.wall_s)
     else:
         st.info(t("costs.unpriced"), icon=":material/info:")
-    st.subheader(t("costs.table"), anchor=False)
+    st.subheader(t("costs.table"), anchor=False, help=t("costs.table_help"))
+    paid = {(cost.stage, cost.model): cost for cost in service.stage_costs(run.id)}
+    split = ("input_usd", "cached_usd", "output_usd") if paid else ()
     st.dataframe(
-        [_row(s, titles) for s in stats],
+        [_row(s, titles) | _split(paid.get((s.stage, s.model)), split) for s in stats],
         hide_index=True,
         column_config=texts("stage", "model")
         | numbers("calls", "input", "output")
-        | texts("cost", "per_call", right=True),
+        | texts("cost", *split, "per_call", right=True),
         alt=t("costs.table"),
         key="cost_table",
     )
@@ -74,6 +76,11 @@ def _row(stats: StageStats, titles: dict[str, str]) -> dict[str, object]:
         "cost": DASH if free else money(stats.cost_usd),
         "per_call": DASH if free else money(_each(stats)),
     }
+
+
+def _split(cost: StageCost | None, names: Sequence[str]) -> dict[str, object]:
+    """What was paid for tokens read, cached and written; a dash where today's prices don't tell."""
+    return {name: DASH if cost is None else money(getattr(cost, name)) for name in names}
 
 
 def _each(stats: StageStats) -> Decimal | None:
