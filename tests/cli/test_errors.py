@@ -59,7 +59,7 @@ def closed_port() -> int:
         ("run --llm-url ftp://x", 2, ["ftp://x", "http://"]),
         ("run --config /no/such.toml", 2, ["/no/such.toml"]),
         ("run --resume nope", 2, ["no run 'nope'"]),
-        ("run --resume last --dry-run", 2, ["do not go together"]),
+        ("run --resume last --dry-run", 2, ["--dry-run", "goes with a new run only"]),
         ("show nope", 2, ["no run 'nope'"]),
         ("export nope", 2, ["no run 'nope'"]),
         ("export nope --out x.html", 2, ["html is not available yet"]),

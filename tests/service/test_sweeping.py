@@ -19,7 +19,7 @@ from core.service import Service
 from core.tuning.sweep_order import SweepOrder
 from tests.service.conftest import SETTINGS, WORKLOAD, Open, Server, until
 
-PLACES = 120
+PLACES = 300
 SENTENCES = ("The service was quick.", "The prices are fair.", "The noodles tasted wonderful.")
 
 
