@@ -38,7 +38,7 @@ class Verdict(StrEnum):
 @dataclass(slots=True)
 class Tries:
     """What one call has been through on one model. `most` is the stage's number of attempts; `excused` says that the
-    last failure was the endpoint's outage, which burns none of them."""
+    last failure was the endpoint's outage, which burns none of them; `latency_s` is how long that takes as a rule."""
 
     most: int
     failed: int = 0
@@ -47,6 +47,7 @@ class Tries:
     malformed: int = 0
     trimmed: bool = False
     excused: bool = False
+    latency_s: float = 0.0
 
 
 def judge(error: ModelError, tries: Tries) -> Verdict:

@@ -9,8 +9,8 @@ from decimal import Decimal
 from core.base.records import Evidence, Item, Message, ModelReply, NodeResult
 from core.flow import IDLE_S, Waits
 from core.pipeline.answers import Answer, read_batch, read_text
+from core.pipeline.asking import Job
 from core.pipeline.context import Context
-from core.pipeline.model_call import Job
 from core.pipeline.plan import Node
 from core.pipeline.prompts import Inputs, input_hash, render
 from core.pipeline.routes import Route
