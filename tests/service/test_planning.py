@@ -115,3 +115,12 @@ def test_time_saved_and_what_was_in_flight(opened: Open, steady: Server) -> None
     assert told.saved_s[0] <= told.saved_s[1] <= told.saved_s[2]
     assert told.in_flight_peak["llm"] == 2
     assert 0 < told.in_flight_mean["llm"] <= 2
+
+
+def test_a_sample_is_started_without_waiting_and_is_history_afterwards(opened: Open, steady: Server) -> None:
+    """Its id comes back while it runs; three of eight restaurants, and then the whole can be told."""
+    service = opened(steady.endpoint)
+    run_id = service.start_sample(WORKLOAD, "all", who="test", n=3, llm_limit=2, search_limit=2)
+    assert service.run(run_id).selected == 3
+    assert service.wait(run_id, 60).status is RunStatus.FINISHED
+    assert service.forecast(WORKLOAD, "all", llm_limit=2).duration_s is not None
