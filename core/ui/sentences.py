@@ -37,6 +37,10 @@ USUAL = (
     (re.compile(r"Its process (?P<owner>\S+) ended without a word\. .+"), "said.gone"),
     (re.compile(r"The program was closed\."), "said.closed"),
     (re.compile(r"The sweep is through: (?P<n>\d+) limits? measured; use (?P<knee>\d+)\."), "said.swept"),
+    (
+        re.compile(r"The items ran out before the sweep was through: (?P<n>\d+) limits? measured; use (?P<knee>\d+)\."),
+        "said.swept_short",
+    ),
 )
 TROUBLE = (
     (re.compile(r"No endpoint answers\."), "outage"),
