@@ -222,9 +222,9 @@ class RunDriver:
         """Take in no new items above the limit of memory, and go on below it."""
         most, held = self.engine.max_rss_mb, rss_mb()
         full = bool(most) and held > most
-        if full != self.engine.held_back:
+        if full != self.engine.context.held_back:
             log.warning("run %s: %.0f MB of %d MB are held: %s", self.order.run_id, held, most, _NEW[full])
-        self.engine.held_back = full
+        self.engine.context.held_back = full
 
     async def _watch(self) -> None:
         """Look ten times a second what the run waits for."""

@@ -4,7 +4,7 @@
         async for result in engine.run(items):
             print(result.item.name, result.text("total_summary"))
 
-A fixed crew of workers walks the window; every call waits at its gate ordered by its item's place, so whole items
+A crew of workers walks the window; every call waits at its gate ordered by its item's place, so whole items
 finish early, memory stays flat and the model gate never idles while work is ready.
 """
 
@@ -13,48 +13,25 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass, replace
+from contextlib import aclosing
 from types import TracebackType
 
 from core.base.allocation import Allocation
 from core.base.clock import SYSTEM_CLOCK, Clock
 from core.base.errors import UsageError
-from core.base.records import Item, ItemStatus, Model, NodeResult, RunStatus, Searcher
+from core.base.records import Model, RunStatus, Searcher
 from core.base.workload import Stage, Workload
-from core.flow import UNLIMITED, Budget, Gate, StoppedError
+from core.flow import UNLIMITED, Budget, Gate
 from core.pipeline.context import Cache, Context, Halt, Recorder, Unrecorded
 from core.pipeline.controller import Algorithm, knee
-from core.pipeline.feed import Feed, Items, Work
-from core.pipeline.item_run import ItemRun, RunNode
-from core.pipeline.nodes import NodeRunner
-from core.pipeline.plan import Node, expand
+from core.pipeline.crew import Crew
+from core.pipeline.feed import Feed, Items
+from core.pipeline.item_run import ItemResult
 from core.pipeline.pool import Pool, Pools, single
-from core.pipeline.reuse import Reuse, TakeOver
+from core.pipeline.reuse import Reuse
 from core.pipeline.routes import Route, Unpriced
-from core.pipeline.second_pass import SecondPass
 from core.pipeline.sizing import Sizing, Wanted
 from core.pipeline.tuner import Tuner
-from core.store import ItemDone
-
-ENDGAME = 1e9
-ENDING_ROUNDS = 2
-ROOM_S = 0.1
-
-
-@dataclass(frozen=True, slots=True)
-class ItemResult:
-    """A finished item. `results` are keyed by stage, then part ('' for a stage that is once per item)."""
-
-    item: Item
-    status: ItemStatus
-    results: Mapping[str, Mapping[str, NodeResult]]
-    finished_s: float
-    error: str | None = None
-
-    def text(self, stage: str, part: str = "") -> str:
-        """The text of one node; '' where there is none."""
-        result = self.results.get(stage, {}).get(part)
-        return result.text if result else ""
 
 
 class Engine:
@@ -86,15 +63,9 @@ class Engine:
     ) -> None:
         self.clock = clock
         self._window = window
-        self._crew: asyncio.TaskGroup | None = None
-        self._workers: set[asyncio.Task[None]] = set()
-        self._feed: Feed | None = None
-        self._second = SecondPass()
+        self.crew: Crew | None = None
         self._reuse = reuse
         self.max_rss_mb = max_rss_mb
-        self.held_back = False
-        self._busy = 0
-        self._out: asyncio.Queue[ItemResult | None] = asyncio.Queue(maxsize=1024)
         self._worked_s = worked_s
         self._began = clock.monotonic()
         search, llm = _sizing("search", search_limit), _sizing("llm", llm_limit)
@@ -117,12 +88,10 @@ class Engine:
             stage_gates={s.id: Gate(s.id, UNLIMITED, clock=clock) for s in workload.stages if s.kind == "llm"},
         )
         self.reallocate()
-        self._runner = NodeRunner(self.context)
-        self._last_runner = NodeRunner(self.context, last_chance=True)
 
     def __repr__(self) -> str:
         gates = ", ".join(map(repr, self.gates.values()))
-        return f"<Engine {self.context.run_id}: {gates}, {len(self._workers)} items in the window>"
+        return f"<Engine {self.context.run_id}: {gates}, {self.crew!r}>"
 
     async def __aenter__(self) -> Engine:
         return self
@@ -155,114 +124,20 @@ class Engine:
     async def run(self, items: Items) -> AsyncIterator[ItemResult]:
         """Results in the order in which items finish. Leaving the loop early cancels what is in flight."""
         self._began = self.clock.monotonic()
-        self._feed = Feed(items)
-        crew = asyncio.create_task(self._run_crew(), name=f"{self.context.run_id} crew")
+        self.crew = Crew(self.context, Feed(items), lambda: self.window, self.elapsed, self._reuse)
         tuning = asyncio.create_task(self.tuner.attend(), name=f"{self.context.run_id} tuning")
         try:
-            while (result := await self._out.get()) is not None:
-                yield result
-            await _unwrapped(crew)
+            async with aclosing(self.crew.results()) as results:
+                async for result in results:
+                    yield result
         finally:
             tuning.cancel()
-            crew.cancel()
-            await asyncio.gather(crew, tuning, return_exceptions=True)
-
-    async def _run_crew(self) -> None:
-        try:
-            async with asyncio.TaskGroup() as crew:
-                self._crew = crew
-                self._hire()
-        finally:
-            self._crew = None
-            await self._out.put(None)
+            await asyncio.gather(tuning, return_exceptions=True)
 
     def _hire(self) -> None:
-        """Fill the crew up to the window while there are items to take."""
-        if self._crew is None or self._feed is None or self._feed.exhausted or self.halted is not None:
-            return
-        while len(self._workers) < self.window:
-            worker = self._crew.create_task(self._work())
-            self._workers.add(worker)
-            worker.add_done_callback(self._workers.discard)
-
-    async def _work(self) -> None:
-        while self.halted is None and not self._one_too_many():
-            await self._room()
-            self._busy += 1
-            try:
-                work = await self._next()
-                if work is None:
-                    return
-                await self._process(work)
-            finally:
-                self._busy -= 1
-
-    async def _room(self) -> None:
-        """Wait while memory is short; an item goes on alone all the same, for otherwise nothing might ever change."""
-        while self.held_back and self._busy and self.halted is None:
-            await self.clock.sleep(ROOM_S)
-
-    def _one_too_many(self) -> bool:
-        """Whether this worker leaves because the window has shrunk; it is counted out at once: not all may leave."""
-        here = asyncio.current_task()
-        if here is None or len(self._workers) <= self.window:
-            return False
-        self._workers.discard(here)
-        return True
-
-    async def _next(self) -> Work | None:
-        """A new item, or where there is none an old one for its second pass."""
-        assert self._feed is not None  # noqa: S101 - set before the crew starts
-        fresh = await self._feed.take()
-        if fresh is not None:
-            return fresh
-        while self.halted is None and (aside := self._second.take()) is not None:
-            work, run = aside
-            if self._second.worthwhile(self._feed.taken):
-                self.context.counters.second_pass += 1
-                return replace(work, prior=run.kept(), again=True)
-            await self._finish(run.item, run.results, *run.verdict())
-        return None
-
-    async def _process(self, work: Work) -> None:
-        try:
-            run = ItemRun(work.item, work.order, expand(self.context.workload, work.item), work.prior)
-        except UsageError as error:
-            await self._finish(work.item, {}, ItemStatus.FAILED, str(error))
-            return
-        await run.run(self._node_runner(work), self._rank)
-        if not (run.stopped or self._second.keeps(work, run)):
-            await self._finish(run.item, run.results, *run.verdict())
-
-    def _node_runner(self, work: Work) -> RunNode:
-        runner = self._last_runner if work.again else self._runner
-        if self._reuse is None or not work.inherited:
-            return runner.run
-        return TakeOver(runner, self._reuse, work.inherited)
-
-    async def _finish(
-        self, item: Item, results: Mapping[str, Mapping[str, NodeResult]], status: ItemStatus, error: str | None
-    ) -> None:
-        finished = self.elapsed()
-        done = ItemDone(self.context.run_id, item.id, status, finished, error)
-        try:
-            await self._runner.save((), done)
-        except StoppedError:
-            return
-        await self._out.put(ItemResult(item, status, results, finished, error))
-
-    def _rank(self, order: int, node: Node) -> float:
-        """Oldest item first. Once the last calls are queued, those that end an item wait for those that others still
-        wait for: the tail of the run is then wide and short."""
-        if node.height or not self._ending():
-            return order
-        return order + ENDGAME
-
-    def _ending(self) -> bool:
-        """Whether no more items come and what waits is through in about two rounds (simulated: from there on the order
-        saves 2 to 3 % of the makespan at 300 items, and hardly delays the median item)."""
-        in_flight = self.gates["llm"].in_flight
-        return self._feed is not None and self._feed.exhausted and self.context.queued <= ENDING_ROUNDS * in_flight
+        """The window has grown: there may be room for more workers."""
+        if self.crew is not None:
+            self.crew.hire()
 
     def resize(self, resource: str, limit: Wanted, *, who: str = "operator", reason: str = "") -> None:
         """Change a limit while running, to a number or to `auto`; model calls stay within the workload's own most."""
@@ -302,16 +177,8 @@ class Engine:
     def abort(self, status: RunStatus, reason: str) -> None:
         """Admit no more and cancel what is in flight; its cost is kept as reserved."""
         self.context.halt(status, reason)
-        for worker in self._workers:
-            worker.cancel()
-
-
-async def _unwrapped(crew: asyncio.Task[None]) -> None:
-    """Wait for the crew; what broke it comes out as itself rather than inside a group."""
-    try:
-        await crew
-    except ExceptionGroup as group:
-        raise group.exceptions[0] from group
+        if self.crew is not None:
+            self.crew.cancel()
 
 
 def _sizing(resource: str, limit: Wanted | Sizing) -> Sizing:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from core.base.records import Item, ItemStatus, NodeResult
@@ -11,6 +12,22 @@ from core.flow import StoppedError
 from core.pipeline.plan import Node, Plan
 
 Results = dict[str, dict[str, NodeResult]]
+
+
+@dataclass(frozen=True, slots=True)
+class ItemResult:
+    """A finished item. `results` are keyed by stage, then part ('' for a stage that is once per item)."""
+
+    item: Item
+    status: ItemStatus
+    results: Mapping[str, Mapping[str, NodeResult]]
+    finished_s: float
+    error: str | None = None
+
+    def text(self, stage: str, part: str = "") -> str:
+        """The text of one node; '' where there is none."""
+        result = self.results.get(stage, {}).get(part)
+        return result.text if result else ""
 
 
 class RunNode(Protocol):

@@ -14,8 +14,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import inf
 
-from core.pipeline.engine import ENDGAME, ENDING_ROUNDS
 from core.pipeline.plan import Node, Plan
+from core.pipeline.ranking import ENDGAME, ENDING_ROUNDS
 from core.tuning.scenario import Place, Scenario, Work
 from core.tuning.servers import Server
 

@@ -677,16 +677,16 @@ def test_memory_pressure_holds_new_items_back(tmp_path: Path, monkeypatch: pytes
         driver.engine.max_rss_mb = 100
         await until(lambda: begun() >= 6, "the run is under way")
         held[0] = 200.0
-        await until(lambda: driver.engine.held_back, "memory is short")
+        await until(lambda: driver.engine.context.held_back, "memory is short")
         in_work = driver.engine.window + begun()
         await asyncio.sleep(0.5)
         assert begun() <= in_work
-        await until(lambda: driver.engine._busy <= 1, "the window is empty but for one", 20)
+        await until(lambda: driver.engine.crew.busy <= 1, "the window is empty but for one", 20)
         held[0] = 10.0
 
     view = world.play(scene)
     assert (view.status, view.done) == (RunStatus.FINISHED, 60)
-    assert not world.drivers[0].engine.held_back
+    assert not world.drivers[0].engine.context.held_back
 
 
 class JumpingClock:
