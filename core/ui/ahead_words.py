@@ -39,12 +39,12 @@ def option_row(option: Option, titles: Mapping[str, str]) -> dict[str, object]:
     return {
         "llm_limit": option.llm_limit,
         "search_limit": option.search_limit,
-        "models": _models(option, titles),
         "expected": seconds(time[1] if time else None),
         "at_most": seconds(time[2] if time else None),
         "cost": money(cost[1] if cost else None),
         "cost_most": money(cost[2] if cost else None),
         "sureness": t("sureness.sure" if _sure(option) else "sureness.likely"),
+        "models": _models(option, titles),
     }
 
 
@@ -74,10 +74,10 @@ def days(value: float) -> str:
 def scale_range(told: Scale) -> str:
     """The ranges of days and, where there is a price, of the cost, beneath their expected values."""
     low, _, high = told.days
-    ranges = [f"{t('ahead.days')}: {t('ahead.range', low=days(low), high=days(high))}"]
+    ranges = [f"{t('ahead.days')}: {t('forecast.between', low=days(low), high=days(high))}"]
     if told.cost_usd is not None:
         low_usd, _, high_usd = told.cost_usd
-        ranges.append(f"{t('kpi.cost')}: {t('ahead.range', low=money(low_usd), high=money(high_usd))}")
+        ranges.append(f"{t('kpi.cost')}: {t('forecast.between', low=money(low_usd), high=money(high_usd))}")
     return " · ".join(ranges)
 
 

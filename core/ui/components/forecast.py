@@ -21,10 +21,11 @@ def show_forecast(forecast: Forecast, titles: Mapping[str, str]) -> None:
         st.metric(t("forecast.items"), count(forecast.items))
         st.metric(t("forecast.search_calls"), count(forecast.search_calls))
         st.metric(t("forecast.llm_calls"), count(forecast.llm_calls))
-    st.text(t("forecast.takes", time=forecast_time(forecast)))
-    st.text(t("forecast.costs", cost=forecast_cost(forecast)))
-    if forecast.bottleneck:
-        st.text(t("forecast.held", what=_held_by(forecast.bottleneck, titles)))
+    with st.container(gap="xsmall"):
+        st.text(t("forecast.takes", time=forecast_time(forecast)))
+        st.text(t("forecast.costs", cost=forecast_cost(forecast)))
+        if forecast.bottleneck:
+            st.text(t("forecast.held", what=_held_by(forecast.bottleneck, titles)))
     st.caption(forecast_sentence(forecast))
     show_caveats(forecast.caveats, titles)
 
@@ -46,8 +47,9 @@ def show_caveats(caveats: Sequence[Caveat], titles: Mapping[str, str]) -> None:
 
 
 def _list(told: Sequence[str]) -> None:
-    for sentence in told:
-        st.text(f"• {sentence}")
+    with st.container(gap="xsmall"):
+        for sentence in told:
+            st.text(f"• {sentence}")
 
 
 def _named(caveat: Caveat, titles: Mapping[str, str]) -> Caveat:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from core.base.workload import Workload
+from core.ui.components.endpoints import show_note
 from core.ui.components.picker import pick_workload
 from core.ui.components.problem import show_empty
 from core.ui.components.tune_errors import show_errors
@@ -61,4 +62,5 @@ def show_ahead(service: Service) -> None:
         show_empty("empty.items", ":material/storefront:")
         return
     st.caption(t("ahead.note"))
+    show_note(service, [str(one.value) for one in service.allocations(workload.id) if one.key == "model" and one.value])
     QUESTIONS[question](service, workload)

@@ -78,7 +78,7 @@ def _show(told: Scale, titles: dict[str, str]) -> None:
             st.metric(t("ahead.days"), days(told.days[1]))
             st.metric(t("kpi.cost"), money(told.cost_usd[1] if told.cost_usd else None))
             st.metric(t("ahead.per_day"), count(told.items_per_day))
-        st.text(scale_range(told))
-        for line in scale_lines(told):
-            st.text(line)
+        with st.container(gap="xsmall"):
+            for line in (scale_range(told), *scale_lines(told)):
+                st.text(line)
         show_caveats(told.caveats, titles)

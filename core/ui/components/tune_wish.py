@@ -112,10 +112,9 @@ def _options(options: tuple[Option, ...], titles: dict[str, str]) -> None:
         [option_row(option, titles) for option in options],
         hide_index=True,
         height="content" if len(options) < 10 else 380,
-        column_config=numbers("llm_limit", "search_limit", width=76)
-        | texts("models", width=260)
+        column_config=numbers("llm_limit", "search_limit")
         | texts("expected", "at_most", "cost", "cost_most", right=True)
-        | texts("sureness"),
+        | texts("sureness", "models"),
         alt=t("ahead.wish"),
         key="wish_options",
     )
