@@ -86,6 +86,16 @@ def test_a_run_that_the_day_stopped_goes_on_with_a_higher_day(fake: FakeService,
     assert day(fake) == [("day_budget", Decimal("9.0"), "local"), ("resume", "run-budget", "local")]
 
 
+@pytest.mark.parametrize(
+    ("spent", "budget", "offered"), [("4.99", "5", "10"), ("7", "5", "14"), ("0.3", "5", "5"), ("3", None, None)]
+)
+def test_more_is_offered_unless_a_new_day_has_begun(spent: str, budget: str | None, offered: str | None) -> None:
+    from core.ui.components.day import _higher
+
+    told = _higher(DayView(Decimal(spent), None if budget is None else Decimal(budget)))
+    assert told == (None if offered is None else Decimal(offered))
+
+
 def test_the_reason_of_the_engine_is_told_without_its_options() -> None:
     told = said(reason(5_000_000_000, 4_998_000_000, "2026-03-01"))
     assert told.startswith("The day's budget of 5 USD is reached: 4.998000 of 2026-03-01")

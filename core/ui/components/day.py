@@ -46,19 +46,19 @@ def _change(desk: Desk, told: DayView) -> None:
     off = not desk.person.operates or told.by_hand
     why = t("day.by_hand") if told.by_hand else t("day.help")
     with st.popover(t("day.change"), icon=":material/today:", type="tertiary", disabled=off, key="day", help=why):
-        budget = _amount(told)
+        budget = _amount(told.budget_usd)
         st.button(t("day.set"), key="day_set", type="primary", disabled=off, on_click=_keep, args=(desk, budget))
 
 
-def _amount(told: DayView) -> Decimal | None:
+def _amount(offered: Decimal | None) -> Decimal | None:
     """A new budget; None for none of the screen's."""
     budget = st.number_input(
         t("day.budget"),
         min_value=0.0,
-        value=None if told.budget_usd is None else float(told.budget_usd),
+        value=None if offered is None else float(offered),
         step=1.0,
         format="%.2f",
-        key=f"day-budget-{told.budget_usd}",
+        key=f"day-budget-{offered}",
         placeholder=t("launch.budget_none"),
         help=t("day.budget_help"),
     )
@@ -91,7 +91,7 @@ def raise_day(desk: Desk, run: RunView) -> None:
     told, off = desk.service.day(), not desk.person.operates
     with st.popover(t("day.raise"), icon=":material/today:", type="primary", disabled=off, key="raise_day"):
         st.text(day_sentence(told))
-        budget = _amount(told)
+        budget = _amount(_higher(told))
         st.button(
             t("live.resume"),
             key="resume",
@@ -101,6 +101,13 @@ def raise_day(desk: Desk, run: RunView) -> None:
             on_click=_raise,
             args=(desk, run, budget),
         )
+
+
+def _higher(told: DayView) -> Decimal | None:
+    """What is offered: twice as much, unless a new day has begun since and there is room again."""
+    if told.budget_usd is None or 2 * told.spent_usd < told.budget_usd:
+        return told.budget_usd
+    return 2 * max(told.budget_usd, told.spent_usd)
 
 
 def _raise(desk: Desk, run: RunView, budget: Decimal | None) -> None:
