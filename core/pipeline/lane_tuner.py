@@ -116,6 +116,8 @@ class LaneTuner:
         self.apply()
 
     def _fix(self, who: str, reason: str) -> None:
+        if self._serving():
+            self.gate.resize(self._bounded(sum(lane.limit or 0 for lane in self._serving())))
         for lane in self.lanes:
             self._good[lane.name] = lane.tuned or self._good.get(lane.name, 0)
             lane.watch = lane.tuned = None
@@ -173,12 +175,22 @@ class LaneTuner:
         """Bring the limits of the lanes into force: in the pools' places and, in auto, in the gate."""
         serving = self._serving()
         if self.sizing.auto and serving:
-            total = sum(lane.limit or 0 for lane in serving)
-            self.gate.resize(max(1, min(total, self.sizing.ceiling, self.most or total)))
+            self._widen()
         for pool in self._pools:
-            pool.counted = self.sizing.auto and len(pool.lanes) == len(serving)
+            pool.counting = self._widen if self.sizing.auto and len(pool.lanes) == len(serving) else None
             pool.resize()
         self._resized()
+
+    def _widen(self) -> None:
+        """Let the gate have the room of all lanes: what is in flight beyond a lowered limit is nobody else's place."""
+        serving = self._serving()
+        total = sum(lane.room if lane in serving else lane.in_flight for lane in {*self.lanes, *serving})
+        limit = self._bounded(total)
+        if limit != self.gate.limit:
+            self.gate.resize(limit)
+
+    def _bounded(self, total: int) -> int:
+        return max(1, min(total, self.sizing.ceiling, self.most or total))
 
     def tick(self) -> None:
         """A second has passed."""

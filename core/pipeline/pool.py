@@ -79,18 +79,26 @@ class Lane:
         return state is BreakerState.CLOSED or (state is BreakerState.OPEN and self.breaker.retry_in <= 0)
 
     @property
+    def room(self) -> int:
+        """Calls that it holds, or may: a limit that was lowered below what is in flight takes no other lane's room."""
+        return max(self.limit or 0, self.in_flight)
+
+    @property
     def full(self) -> bool:
         """Whether every place of its own is taken."""
         limit = self.limit
         return limit is not None and self.in_flight >= limit
 
     def load(self, unknown_s: float = 1.0) -> float:
-        """Share of its own limit that is busy; without a limit, how long it takes to answer what would be in flight.
+        """Share of its own limit that is busy; without one, and where it was found by tuning, how long it takes to
+        answer what would be in flight: a limit that is still searched for says little of how fast a server is.
 
         unknown_s: what its calls take in turn as long as none was answered.
         """
         limit = self.limit
-        return self.in_flight / limit if limit is not None else (self.in_flight + 1) * (self.turn_s or unknown_s)
+        if limit is None or self.tuned is not None:
+            return (self.in_flight + 1) * (self.turn_s or unknown_s)
+        return self.in_flight / limit
 
     def boarded(self) -> None:
         """One more call is in flight."""
@@ -137,14 +145,14 @@ class Lane:
 
 class Pool:
     """The lanes of one model, each with the route of that model there. `places` are what its healthy lanes hold;
-    none are needed (`counted`) where the run's gate counts just these lanes."""
+    none are needed where the run's gate counts just these lanes: then `counting` keeps it as wide as they are."""
 
     def __init__(self, lanes: Sequence[tuple[Lane, Route]], *, clock: Clock = SYSTEM_CLOCK) -> None:
         self.lanes = [lane for lane, _ in lanes]
         self.routes = {lane.name: route for lane, route in lanes}
         self._clock = clock
         self._down_since: float | None = None
-        self.counted = False
+        self.counting: Callable[[], None] | None = None
         self.places = Gate("endpoints", _places(self.lanes), clock=clock)
 
     def __repr__(self) -> str:
@@ -182,7 +190,9 @@ class Pool:
 
     def resize(self) -> None:
         """Give out as many places as healthy lanes have."""
-        places = UNLIMITED if self.counted else _places(self.lanes)
+        if self.counting is not None:
+            self.counting()
+        places = UNLIMITED if self.counting is not None else _places(self.lanes)
         if places != self.places.limit:
             self.places.resize(places)
 
@@ -219,7 +229,7 @@ def _places(lanes: Sequence[Lane]) -> int:
     """What healthy lanes hold together: at least one place, so that somebody finds out when they are well again."""
     if any(lane.limit is None for lane in lanes):
         return UNLIMITED
-    return max(1, sum(lane.limit or 0 for lane in lanes if lane.healthy))
+    return max(1, sum(lane.room for lane in lanes if lane.healthy))
 
 
 Pools = Callable[[str], Pool]

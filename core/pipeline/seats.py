@@ -109,7 +109,8 @@ class Seat:
         watch, sent = self.lane.watch, self.sent_at
         if watch is not None and sent is not None:
             tokens = (usage.input_tokens, usage.output_tokens) if usage else (0, 0)
-            watch.ended(Sample(sent, sent + seconds, outcome, self.crowd, *tokens, ttft_s, busy))
+            held_s = sent - self.boarded_at
+            watch.ended(Sample(sent, sent + seconds, outcome, self.crowd, *tokens, ttft_s, busy, held_s))
 
     def _turn(self, before: BreakerState, seconds: float) -> None:
         self.lane.turned(before, (self.sent_at or self.boarded_at) + seconds)

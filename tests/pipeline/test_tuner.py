@@ -72,6 +72,14 @@ class Stage:
             for _ in range(10):
                 await settle()
 
+    async def drained(self, number: int) -> None:
+        """Let go of what an endpoint holds; later calls stay."""
+        model = self.models[number]
+        held, model.hold = model.hold, asyncio.Event()
+        assert held is not None
+        held.set()
+        await self.settled()
+
     async def end(self) -> int:
         """Let everything go; how many results there were. Nothing may be left."""
         for model in self.models:
@@ -118,7 +126,10 @@ def test_auto_begins_at_sixteen_and_follows_its_algorithm_at_once() -> None:
 
 
 def test_each_endpoint_has_a_limit_of_its_own() -> None:
-    """Three endpoints, three algorithms: what one finds leaves the others alone, and the gate has the sum."""
+    """Three endpoints, three algorithms: what one finds leaves the others alone, and the gate has the sum.
+
+    What is in flight beyond a lowered limit drains without taking the others' places.
+    """
 
     async def scene() -> None:
         stage = Stage(None, None, 10)
@@ -127,9 +138,10 @@ def test_each_endpoint_has_a_limit_of_its_own() -> None:
         for limit, found in zip(stage.limits, (4, 32, 8), strict=True):
             limit.enqueue(found)
         await stage.settled(1.0)
-        assert stage.gate == 44
         assert [lane.limit for lane in stage.lanes] == [4, 32, 8]
-        assert stage.in_flight[1] > 16
+        assert (stage.gate, stage.in_flight) == (58, [16, 32, 10])
+        await stage.drained(0)
+        assert (stage.gate, stage.in_flight) == (46, [4, 32, 10])
         assert await stage.end() == 100
         assert [limit.sizing.ceiling for limit in stage.limits] == [512, 512, 10]
 
@@ -153,7 +165,8 @@ def test_a_number_by_hand_and_back_to_auto_go_on_from_where_they_are() -> None:
         assert stage.gate == 64
         stage.engine.resize("llm", "auto", who="ann")
         assert [limit.limit for limit in stage.limits[2:]] == [16, 48]  # in the proportions found before
-        assert stage.gate == 64
+        held = stage.in_flight
+        assert stage.gate == max(16, held[0]) + max(48, held[1])
         told = [(m.endpoint, m.change.old, m.change.new, m.change.phase, m.who) for m in stage.moves[-3:]]
         assert told == [
             ("", 32, 64, "fixed", "ann"),
@@ -381,9 +394,11 @@ def test_an_endpoint_that_joins_or_leaves_in_mid_run_is_followed() -> None:
         assert (stage.gate, stage.in_flight) == (32, [16, 16])
         stage.pool.drop(lane)
         await stage.settled(1.0)
-        assert stage.gate == 16
+        assert (stage.gate, stage.in_flight) == (32, [16, 16])
         states = {s.endpoint: s.state for s in stage.engine.tuner.llm.samples(1.0)}
         assert states == {"gpu0": "closed", "late": "draining"}
+        await stage.drained(1)
+        assert (stage.gate, stage.in_flight) == (16, [16, 0])
         assert await stage.end() == 100
 
     play(scene)

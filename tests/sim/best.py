@@ -7,7 +7,8 @@ from functools import cache
 
 from core.flow.limits import FixedLimit
 from tests.sim.scenarios import GRID, SCENARIOS
-from tests.sim.world import NEVER, Trace, play
+from tests.sim.server import NEVER
+from tests.sim.world import Trace, play
 
 SEEDS = (101,)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import math
 import random
 from collections.abc import Callable
@@ -54,6 +55,25 @@ class Demand:
         return Offers(self, rng)
 
 
+@dataclass(frozen=True, slots=True)
+class Kitchen:
+    """Restaurants as the engine sends them: three aspects each once its search is back, the total summary when they are
+    answered, the oldest restaurant first. So aspects go out in a flood where the limit rises, and their totals follow.
+
+    aspect and total: mean output tokens; searches: so many at once, of search_s seconds.
+    """
+
+    items: int
+    aspect: float = 24.0
+    total: float = 83.0
+    searches: int = 24
+    search_s: float = 0.02
+
+    def offers(self, rng: random.Random) -> Tables:
+        """A run of it."""
+        return Tables(self, rng)
+
+
 class Offers:
     """The calls of one run."""
 
@@ -89,3 +109,57 @@ class Offers:
     def back(self, call: Call) -> None:
         """A call that was not answered is sent again later."""
         self._again.append(Call(call.prompt, call.size, call.size or call.work))
+
+    def answered(self, call: Call) -> None:
+        """Nothing waits for an answer here."""
+
+
+class Tables:
+    """The restaurants of one run."""
+
+    def __init__(self, kitchen: Kitchen, rng: random.Random) -> None:
+        self._kitchen = kitchen
+        self._rng = rng
+        self._seated = 0
+        self._missing = [3] * kitchen.items
+        self._ready: list[tuple[int, int, Call]] = []
+        self._serial = 0
+        self._left = 4 * kitchen.items
+        self._aspect, self._total = lognormal(kitchen.aspect, 0.47), lognormal(kitchen.total, 0.13)
+
+    @property
+    def over(self) -> bool:
+        """Nothing is left to be sent."""
+        return not self._left
+
+    def waiting(self, at: float, in_flight: int) -> int:
+        """How many calls could be sent now."""
+        found = (1 + int(at / self._kitchen.search_s)) * self._kitchen.searches
+        while self._seated < min(found, self._kitchen.items) and len(self._ready) < in_flight + 16:
+            for _ in range(3):
+                self._push(self._seated, 390, self._aspect(self._rng))
+            self._seated += 1
+        return len(self._ready)
+
+    def _push(self, item: int, prompt: int, tokens: float) -> None:
+        self._serial += 1
+        size = max(9, round(tokens))
+        heapq.heappush(self._ready, (item, self._serial, Call(prompt, size, size, item=item)))
+
+    def take(self, at: float) -> Call:
+        """The oldest restaurant's next call."""
+        self._left -= 1
+        return heapq.heappop(self._ready)[2]
+
+    def answered(self, call: Call) -> None:
+        """After the third aspect comes the total summary."""
+        self._missing[call.item] -= 1
+        if not self._missing[call.item]:
+            self._push(call.item, 810, self._total(self._rng))
+
+    def back(self, call: Call) -> None:
+        """A call that was not answered is sent again."""
+        self._left += 1
+        self._serial += 1
+        again = Call(call.prompt, call.size, call.size, item=call.item)
+        heapq.heappush(self._ready, (call.item, self._serial, again))

@@ -30,12 +30,28 @@ class Law:
 
 
 class Call:
-    """A call; `prompt`, `output` (what is left) and `size` (all of it) in tokens, `work` in the server's units."""
+    """A call; `prompt`, `output` (what is left) and `size` (all of it) in tokens, `work` in the server's units.
 
-    __slots__ = ("ends", "in_flight", "ours", "output", "prompt", "running", "size", "started_at", "work")
+    item: the restaurant that it is for; held_s: how long its record took to be written.
+    """
 
-    def __init__(self, prompt: int, output: int, work: float, ours: bool = True) -> None:
+    __slots__ = (
+        "ends",
+        "held_s",
+        "in_flight",
+        "item",
+        "ours",
+        "output",
+        "prompt",
+        "running",
+        "size",
+        "started_at",
+        "work",
+    )
+
+    def __init__(self, prompt: int, output: int, work: float, ours: bool = True, item: int = 0) -> None:
         self.prompt = prompt
+        self.item = item
         self.output = self.size = output
         self.work = work
         self.ours = ours
@@ -43,6 +59,7 @@ class Call:
         self.ends = 0.0
         self.started_at = 0.0
         self.in_flight = 0
+        self.held_s = 0.0
 
 
 class Server:

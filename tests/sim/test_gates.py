@@ -10,6 +10,7 @@ import pytest
 
 from core.flow.limits import FixedLimit, KneeLimit
 from tests.sim.best import best
+from tests.sim.demand import Demand
 from tests.sim.scenarios import GRID, SCENARIOS, outage
 from tests.sim.world import Trace, play
 
@@ -91,8 +92,9 @@ def test_an_outage_is_over_when_it_is_over(name: str) -> None:
 @pytest.mark.parametrize("name", ["restaurants", "batch 256", "batch 64", "memory", "32 seats", "8 seats"])
 def test_a_small_job_is_hardly_slower(name: str) -> None:
     """400 restaurants, 1,600 calls: at least 85 % of the best fixed limit's throughput over all of the run."""
-    demand = replace(SCENARIOS[name].demand, calls=1600)
-    scenario = replace(SCENARIOS[name], demand=demand, seconds=10_000.0)
+    demand = SCENARIOS[name].demand
+    assert isinstance(demand, Demand)
+    scenario = replace(SCENARIOS[name], demand=replace(demand, calls=1600), seconds=10_000.0)
     top = min(GRID, key=lambda limit: play(scenario, FixedLimit(limit), 0).finished_at)
     for seed in SEEDS:
         fixed, found = play(scenario, FixedLimit(top), seed), play(scenario, KneeLimit(), seed)

@@ -15,7 +15,7 @@ from typing import Any
 from core.base.records import Outcome
 from core.flow import Breaker, BreakerState
 from core.flow.limits import Gauges, Limit, LimitChange, Sample
-from tests.sim.demand import Demand
+from tests.sim.demand import Demand, Kitchen
 from tests.sim.server import NEVER, Call, Law, Server
 
 REJECTED_IN_S = 0.03
@@ -35,7 +35,7 @@ class Scenario:
 
     name: str
     law: Law
-    demand: Demand
+    demand: Demand | Kitchen
     seconds: float = 720.0
     events: tuple[Event, ...] = ()
     stray: float = 0.0
@@ -184,6 +184,7 @@ class World:
             self._probing = None
         if outcome is Outcome.SUCCESS:
             self.trace.ended.append((self.now, call.size, self.now - call.started_at))
+            self.offered.answered(call)
         else:
             self.offered.back(call)
             self.trace.rejected += outcome is Outcome.OVERLOAD

@@ -16,7 +16,7 @@ from typing import Protocol
 
 from core.base.records import Outcome
 from core.flow.limits.point import Point
-from core.flow.limits.protocol import Sample
+from core.flow.limits.protocol import LimitChange, Sample
 
 SMALLEST = 16
 SHARE = 0.3
@@ -32,28 +32,38 @@ QUICK = 0.5
 
 
 class Lengths:
-    """Output tokens of the latest answers: what a call of mean length, and a long one, is."""
+    """The latest answers: what a call of mean length, and a long one, is, and how much work a call."""
 
-    __slots__ = ("_recent", "_sum")
+    __slots__ = ("_recent", "_sum", "_work", "_works")
 
     def __init__(self) -> None:
         self._recent: deque[int] = deque(maxlen=REMEMBERED)
+        self._works: deque[float] = deque(maxlen=REMEMBERED)
         self._sum = 0
+        self._work = 0.0
 
     def __repr__(self) -> str:
         return f"<Lengths {self.mean:.0f} on average, {self.long:.0f} at most 95 % of {len(self._recent)}>"
 
-    def add(self, tokens: int) -> None:
-        """An answer of so many tokens came."""
+    def add(self, tokens: int, work: float = 0.0) -> None:
+        """An answer of so many tokens came, which was so much work."""
         if len(self._recent) == REMEMBERED:
             self._sum -= self._recent[0]
+            self._work -= self._works[0]
         self._recent.append(tokens)
+        self._works.append(work)
         self._sum += tokens
+        self._work += work
 
     @property
     def mean(self) -> float:
         """Their mean; 0 before the first."""
         return self._sum / len(self._recent) if self._recent else 0.0
+
+    @property
+    def work(self) -> float:
+        """The mean work of a call; 0 before the first, and where it is unknown."""
+        return self._work / len(self._works) if self._works else 0.0
 
     @property
     def long(self) -> float:
@@ -75,15 +85,17 @@ class Mean(Protocol):
     def mean(self) -> float: ...
     @property
     def long(self) -> float: ...
+    @property
+    def work(self) -> float: ...
 
 
 class Cohort:
     """One measurement at one limit: tell it every start and end, and `ended` gives the Point when it is complete.
 
-    settle: answers to let through first (half the limit; 0 where the limit was the same before, or nothing was sent
-    yet); only calls that start later than `after` belong to it. size: at least so many. quick: be content with 60 % of
-    the answers where lengths explain the latencies. A cohort whose calls were failing, or with fewer than three
-    quarters of the limit in flight, is void: it begins anew (`void` counts how often).
+    settle: answers to let through first (None: half the limit); only calls that start later than `after` belong to it.
+    size: at least so many. quick: be content with half of the answers where lengths explain the latencies. A cohort
+    whose calls were failing, or with fewer than three quarters of the limit in flight, is void: it begins anew (`void`
+    counts how often).
     """
 
     __slots__ = ("_first", "_flight", "_gone", "_last", "_left", "_quick", "_samples", "_size", "limit", "void")
@@ -147,7 +159,18 @@ class Cohort:
             self.void += 1
             self._begin(at)
             return None
-        return _point(self.limit, flight, self._samples, at, lengths)
+        return _point(self.limit, flight * _sent_share(self._samples), self._samples, at, lengths)
+
+
+def settling(change: LimitChange | None) -> int:
+    """Answers to let through after a change: half the new limit, and first of all what was in flight beyond it."""
+    return math.ceil(SETTLE * change.new) + max(0, change.old - change.new) if change else 0
+
+
+def _sent_share(samples: list[Sample]) -> float:
+    """The share of the calls in flight that are with the server: the others are still on their way out."""
+    there = sum(sample.latency_s for sample in samples)
+    return max(1e-9, there) / max(1e-9, there + sum(sample.held_s for sample in samples))
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,4 +219,6 @@ def _point(limit: int, flight: float, samples: list[Sample], at: float, lengths:
         in_flight=flight,
         tokens=tokens,
         slope=fit.slope,
+        work=lengths.work,
+        load_s=fit.mean / fmean(sample.work for sample in samples),
     )

@@ -30,18 +30,24 @@ class Cusum:
     def __repr__(self) -> str:
         return f"<Cusum of {self._reference.latency_s:.2f} s: slower {self._slower:.2f}, faster {self._faster:.2f}>"
 
+    @property
+    def reference(self) -> Point:
+        """What measurements are compared with: the first ones together."""
+        return self._reference
+
     def add(self, point: Point) -> str | None:
         """Take in a measurement at the reference's limit; what an alarm says, in a sentence."""
         was = self._reference
-        expected = was.in_flight / was.rate(point.tokens) * point.in_flight / was.in_flight
-        change = math.log(point.latency_s / expected)
+        takes = point.in_flight / point.rate(point.tokens, point.work)
+        expected = point.in_flight / was.rate(point.tokens, point.work)
+        change = math.log(takes / expected)
         error = math.hypot(point.error, was.error)
         drift, alarm = max(DRIFT, DRIFT_ERRORS * error), max(ALARM, ALARM_ERRORS * error)
         self._slower = max(0.0, self._slower + change - drift)
         self._faster = max(0.0, self._faster - change - drift)
         if max(self._slower, self._faster) > alarm:
             word = "slower" if change > 0 else "faster"
-            return f"The server has become {word}: a call takes {point.latency_s:.2f} s, {expected:.2f} s before."
+            return f"The server has become {word}: a call takes {takes:.2f} s, {expected:.2f} s before."
         if was.samples < REFERENCE and abs(change) < ALARM:
             self._reference = pool(was, point)
         return None

@@ -45,14 +45,14 @@ class Hold:
         return Step(self._limit, why, "hold")
 
     def _watch(self, reference: Point) -> Plan[tuple[Point, str | None]]:
-        """Until the next probe is due, or the server has changed: the last measurement, and what an alarm says."""
+        """Until the next probe is due, or the server has changed: what is measured by then, and what an alarm says."""
         cusum, point = Cusum(reference), reference
         until = reference.at + self._patience * max(PROBE_S, PROBE_LATENCIES * reference.latency_s)
         while point.at < until:
             point = yield self._stay(f"{self._limit} is held.")
             if (alarm := cusum.add(point)) is not None:
                 return point, alarm
-        return point, None
+        return cusum.reference, None
 
     def _look(self, point: Point) -> Plan[Point]:
         """A probe as every now and then."""
@@ -107,9 +107,11 @@ class Hold:
 
     def _ratio(self, before: Point, there: Point, back: Point) -> float:
         """The gain of throughput. A speed that drifts beyond the noise counts with the better of before and after."""
-        a, b = self._facts.rate(before), self._facts.rate(back)
-        drifts = abs(math.log(a / b)) > 2 * math.hypot(before.error, back.error)
-        return self._facts.rate(there) / (max(a, b) if drifts else math.sqrt(a * b))
+        a, b = math.log(self._facts.rate(before)), math.log(self._facts.rate(back))
+        if abs(a - b) > 2 * math.hypot(before.error, back.error):
+            return self._facts.rate(there) / math.exp(max(a, b))
+        share = back.error**2 / (before.error**2 + back.error**2)
+        return self._facts.rate(there) / math.exp(share * a + (1 - share) * b)
 
     def _accepts(self, goal: int, ratio: float, there: Point, back: Point) -> bool:
         if goal < self._limit:

@@ -13,7 +13,7 @@ from collections import deque
 from core.base.errors import ConfigError
 from core.base.records import Outcome
 from core.flow.limits.cascade import Cascade
-from core.flow.limits.cohort import Cohort
+from core.flow.limits.cohort import Cohort, settling
 from core.flow.limits.hold import Hold
 from core.flow.limits.point import Point
 from core.flow.limits.protocol import Gauges, LimitChange, Sample
@@ -30,8 +30,9 @@ KEPT = 500
 CUT = 0.7
 SLO_CUT = 0.8
 # The relative error that a measurement shall have outside the ramp, and the most calls spent on it
-# (and the most for each seat).
+# (and the most for each seat); unknown: how much the latencies scatter where nothing was measured yet.
 CAREFUL = 0.05
+UNKNOWN = 0.3
 MOST_CAREFUL = 100
 MOST_ROUNDS = 6
 
@@ -57,6 +58,7 @@ class KneeLimit:
         self._points: deque[Point] = deque(maxlen=KEPT)
         self._plan = self._life(start, "The search begins.", burst=True)
         self._held: int | None = None
+        self._is_idle = False
         self.reason = next(self._plan).reason
         self._cohort = Cohort(self.limit, settle=0, quick=slo_p95_s is None)
 
@@ -97,7 +99,7 @@ class KneeLimit:
     def ended(self, sample: Sample) -> LimitChange | None:
         """A call came back: it may complete a measurement, or say that there are too many."""
         if sample.outcome is Outcome.SUCCESS:
-            self._facts.lengths.add(sample.output_tokens)
+            self._facts.lengths.add(sample.output_tokens, sample.work)
         if self._cascade.hit(sample):
             return self._rejected(sample)
         if (why := self._late(sample)) is not None:
@@ -121,6 +123,9 @@ class KneeLimit:
         return self._restart(sample.ended_at, room, why)
 
     def _measured(self, point: Point) -> LimitChange | None:
+        if self._is_idle:
+            self._cohort = Cohort(self.limit, 0, point.at)
+            return None
         self._points.append(point)
         return self._take(self._plan.send(point), point.at)
 
@@ -128,7 +133,7 @@ class KneeLimit:
         """Do what the plan says: another limit, or another look at the same."""
         self.phase, self.reason = step.phase, step.reason
         change = self._facts.span.move(min(step.limit, self._facts.top), step.reason, step.phase)
-        self._cohort = Cohort(self.limit, None if change else 0, at, self._size(step), quick=self._is_quick(step))
+        self._cohort = Cohort(self.limit, settling(change), at, self._size(step), quick=self._is_quick(step))
         if step.phase == "hold":
             self._held = self.limit
         if change:
@@ -140,7 +145,7 @@ class KneeLimit:
 
     def _size(self, step: Step) -> int:
         """How many calls to measure: in the ramp few do, later as many as make the error small."""
-        spread = self._points[-1].error * math.sqrt(self._points[-1].samples) if self._points else 0.0
+        spread = self._points[-1].error * math.sqrt(self._points[-1].samples) if self._points else UNKNOWN
         most = min(MOST_CAREFUL, MOST_ROUNDS * self.limit)
         return 0 if step.phase == "ramp" else min(most, math.ceil((spread / CAREFUL) ** 2))
 
@@ -176,6 +181,7 @@ class KneeLimit:
 
     def tick(self, at: float, in_flight: int, waiting: int) -> LimitChange | None:
         """Time passes: a wall is tried again some day, and after an outage the limit grows by the second."""
+        self._is_idle = not waiting and in_flight < self.limit
         self._facts.wall = self._wall.at(at)
         goal = self._recovery.next(at, self.limit)
         if goal is None:

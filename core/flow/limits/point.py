@@ -12,7 +12,8 @@ class Point:
 
     latency_s and p95_s are those of a call of mean length (`tokens` output tokens; 0: a resource without any) and of a
     long one (95th percentile); samples: answers measured; in_flight: the mean number of calls there really were;
-    error: the relative standard error of latency and throughput (0.03: 3 %); slope: seconds per output token.
+    error: the relative standard error of latency and throughput (0.03: 3 %); slope: seconds per output token; work:
+    that of a call of mean size (0: unknown), load_s: seconds that a unit of work was in flight.
     """
 
     limit: int
@@ -26,10 +27,19 @@ class Point:
     in_flight: float
     tokens: float = 0.0
     slope: float = 0.0
+    work: float = 0.0
+    load_s: float = 0.0
 
-    def rate(self, tokens: float) -> float:
-        """Calls a second if they were that long: measurements of different mixes are compared at one length."""
-        return self.in_flight / max(1e-9, self.latency_s + self.slope * (tokens - self.tokens), self.latency_s / 4)
+    def rate(self, tokens: float, work: float = 0.0) -> float:
+        """Calls a second if they were that long and that much work: different mixes are compared at one size.
+
+        How long a call takes depends on its own length, which the line corrects for, and on the work of those beside
+        it, for which it is scaled. Either alone errs twice as much as the geometric mean of the two, where short calls
+        come in floods and long ones follow.
+        """
+        own = max(1e-9, self.latency_s + self.slope * (tokens - self.tokens), self.latency_s / 4)
+        beside = self.load_s * work
+        return self.in_flight / (math.sqrt(own * beside) if beside else own)
 
 
 def pool(one: Point, other: Point) -> Point:
@@ -52,4 +62,6 @@ def pool(one: Point, other: Point) -> Point:
         in_flight=mean(one.in_flight, other.in_flight),
         tokens=mean(one.tokens, other.tokens),
         slope=mean(one.slope, other.slope),
+        work=mean(one.work, other.work),
+        load_s=mean(one.load_s, other.load_s),
     )

@@ -11,13 +11,17 @@ from typing import Protocol
 
 from core.base.records import Outcome
 
+# What a token of the prompt costs a server, of what one of the answer does. APIs charge a fourth, batches take less.
+PROMPT_SHARE = 1 / 8
+
 
 @dataclass(frozen=True, slots=True)
 class Sample:
     """A call that ended. `in_flight` counts the resource's calls when it started, itself included.
 
     tokens are 0 where the resource has none (searches); ttft_s is the time to the first token where it was streamed;
-    busy says of an overload that the server spoke of calls in flight or of a full queue, not of a quota per minute.
+    busy says of an overload that the server spoke of calls in flight or of a full queue, not of a quota per minute;
+    held_s: how long it counted as in flight before it was sent (its record is written first).
     """
 
     started_at: float
@@ -28,11 +32,17 @@ class Sample:
     output_tokens: int = 0
     ttft_s: float | None = None
     busy: bool = False
+    held_s: float = 0.0
 
     @property
     def latency_s(self) -> float:
         """Seconds from sending to the whole answer."""
         return self.ended_at - self.started_at
+
+    @property
+    def work(self) -> float:
+        """What it asked of the server, in output tokens; a prompt's are read many at once. 1 without any tokens."""
+        return self.output_tokens + PROMPT_SHARE * self.input_tokens or 1.0
 
 
 @dataclass(frozen=True, slots=True)

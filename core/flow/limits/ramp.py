@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 
 from core.flow.limits.point import Point, pool
-from core.flow.limits.rules import BOLD, BRAKE, ENOUGH, GAIN, Facts, Plan, Step
+from core.flow.limits.rules import BRAKE, ENOUGH, GAIN, Facts, Plan, Step
 
 # With a relative error above this, a verdict near the threshold is worth a second look.
 VAGUE = 0.04
+# One that gains more may be followed by a quadrupling.
+BOLD = 0.6
 
 
 def ramp(facts: Facts, seen: list[Point]) -> Plan[str]:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 
 from core.flow.limits.point import Point
-from core.flow.limits.rules import AIM, BRAKE, ENOUGH, STRIDE, Facts, Plan, Step
+from core.flow.limits.ramp import per_doubling
+from core.flow.limits.rules import AIM, BRAKE, ENOUGH, GAIN, STRIDE, Facts, Plan, Step
 
 MOST = 2
 # Limits that are closer than this are not told apart.
 CLOSE = 1.12
 CLIFF = 0.93
+# What gives that share of the most is about as much: their mean is what there is, the most alone is the luckiest.
+PLATEAU = 0.95
 
 
 def refine(facts: Facts, seen: list[Point], why: str) -> Plan[str]:
@@ -43,8 +46,10 @@ def knee_guess(facts: Facts, seen: list[Point]) -> int | None:
 
 
 def smallest_enough(facts: Facts, points: list[Point]) -> Point:
-    """The smallest limit that gives nearly all the throughput of the best."""
-    enough = ENOUGH * max(facts.rate(point) for point in points)
+    """The smallest limit that gives nearly all the throughput there is."""
+    most = max(facts.rate(point) for point in points)
+    plateau = [facts.rate(point) for point in points if facts.rate(point) >= PLATEAU * most]
+    enough = ENOUGH * sum(plateau) / len(plateau)
     return min((point for point in points if facts.rate(point) >= enough), key=lambda point: point.limit)
 
 
@@ -70,8 +75,10 @@ def _interpolated(facts: Facts, good: Point, bad: Point) -> float:
 
 
 def _between(low: int, guess: float, high: int) -> int | None:
-    """The guess, unless it is as good as one of the two that are known."""
+    """The guess, unless it is as good as one of the two that are known; of two far apart, a little above the lower."""
     inside = math.ceil(guess)
+    if inside <= low * 1.04 and high > STRIDE**2 * low:
+        return math.ceil(STRIDE * low)
     if inside * CLOSE >= high or inside <= low * 1.04:
         return None
     return inside
@@ -91,7 +98,8 @@ def confirm(facts: Facts, seen: list[Point], why: str) -> Plan[tuple[Point, str]
         good = [point for point in seen if facts.allows(point)] or least_bad(facts, seen)
         chosen = smallest_enough(facts, good)
         goal = min(facts.top, math.ceil(chosen.limit * STRIDE))
-        known = any(1.15 * chosen.limit <= point.limit <= 2.2 * chosen.limit for point in seen)
+        known = _is_flat(facts, seen, chosen)
+        known = known or any(1.15 * chosen.limit <= point.limit <= 2.2 * chosen.limit for point in seen)
         if facts.hopeless:
             return (
                 chosen,
@@ -101,6 +109,12 @@ def confirm(facts: Facts, seen: list[Point], why: str) -> Plan[tuple[Point, str]
             return chosen, why
         seen.append((yield Step(goal, f"{why} A look beyond {chosen.limit}.", "confirm")))
         why = f"{chosen.limit} -> {goal} gave {seen[-1].calls_per_s / chosen.calls_per_s - 1:+.0%}."
+
+
+def _is_flat(facts: Facts, seen: list[Point], chosen: Point) -> bool:
+    """Whether even the way up to it gained next to nothing: what lies beyond then gains no more."""
+    below = max((point for point in seen if point.limit < chosen.limit), key=lambda point: point.limit, default=None)
+    return below is not None and per_doubling(facts, below, chosen) < 2 * GAIN
 
 
 def _is_too_far(facts: Facts, chosen: Point, goal: int) -> bool:

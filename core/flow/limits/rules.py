@@ -12,8 +12,6 @@ from core.flow.limits.span import Span
 
 # A doubling that gains less has gone past the knee.
 GAIN = 0.07
-# One that gains more may be followed by a quadrupling.
-BOLD = 0.6
 # Nearly all of the throughput: what the limit held must give, and what the refinement aims at.
 ENOUGH = 0.975
 AIM = 0.99
@@ -64,8 +62,8 @@ class Facts:
         return float("inf") if self.slo_s is None else SLO_SHARE * self.slo_s
 
     def rate(self, point: Point) -> float:
-        """Calls a second at today's mean length: what points are compared by."""
-        return point.rate(self.lengths.mean)
+        """Calls a second at today's mean size: what points are compared by."""
+        return point.rate(self.lengths.mean, self.lengths.work)
 
     def latency(self, point: Point) -> float:
         """Seconds of a call of today's mean length."""

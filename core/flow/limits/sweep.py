@@ -159,7 +159,7 @@ class SweepLimit:
         if self.finished:
             return None
         if sample.outcome is Outcome.SUCCESS:
-            self._facts.lengths.add(sample.output_tokens)
+            self._facts.lengths.add(sample.output_tokens, sample.work)
         if self._is_failing(sample):
             share = f"{100 * self._failed / self._ended:.0f} % of {self._ended} calls failed"
             return self._give_up(sample.ended_at, f"{self.limit} was ended early: {share}.")

@@ -101,16 +101,16 @@ def test_a_queue_must_stay_and_preemptions_go_on() -> None:
     assert [queueing.add(Gauges(n, 0.0, n * 1.0)) for n in range(5)] == [0.0, 0.0, 0.0, 1.0, 1.0]
 
 
-def test_recovery_doubles_by_the_second_to_nine_tenths() -> None:
-    """4, 8, 16 .. 90 of 100, one a second; a relapse does not forget the hundred."""
+def test_recovery_triples_by_the_second_to_nine_tenths() -> None:
+    """4, 12, 36 .. 90 of 100, one a second; a relapse does not forget the hundred."""
     recovery = Recovery()
     recovery.down(100)
     recovery.down(1)
     limits = [recovery.up(10.0)]
-    for second in range(11, 17):
+    for second in range(11, 15):
         limits.append(recovery.next(float(second), limits[-1]) or 0)
         assert recovery.next(second + 0.5, limits[-1]) is None
-    assert limits == [4, 8, 16, 32, 64, 90, 90]
+    assert limits == [4, 12, 36, 90, 90]
     assert recovery.end() == 100
 
 
@@ -119,5 +119,5 @@ def test_the_way_back_is_told_step_by_step() -> None:
     limit = KneeLimit(start=64)
     changes = [limit.down(1.0), limit.up(30.0)] + [limit.tick(30.0 + second, 4, 9) for second in range(1, 8)]
     told = [(change.old, change.new) for change in changes if change]
-    assert told == [(64, 1), (1, 4), (4, 8), (8, 16), (16, 32), (32, 58), (58, 64)]
+    assert told == [(64, 1), (1, 4), (4, 12), (12, 36), (36, 58), (58, 64)]
     assert all(change.reason for change in changes if change)
