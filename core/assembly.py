@@ -58,6 +58,7 @@ class Assembly:
             reuse=launch.reuse,
             max_rss_mb=self.connections.settings.max_rss_mb,
             cache=store.cache if launch.cache else None,
+            endgame=launch.sweep is None,
             search_timeout_s=self.connections.settings.search.timeout_s,
         )
         engine.cap(max_concurrent(self.directions.layers))

@@ -80,8 +80,9 @@ class Halt:
 @dataclass(slots=True)
 class Context:
     """The gates, clients, money and records of one run. `pool` finds the endpoints of a model name;
-    `queued` counts the model calls that wait for a seat; `searches` is told of every
-    search; `stage_gates` limit single model stages; `held_back` says that memory is short: no new items for now."""
+    `queued` counts the model calls that wait for a seat; `endgame` lets the last calls go in another order; `searches`
+    is told of every search; `stage_gates` limit single model stages; `held_back` says that memory is short: no new
+    items for now."""
 
     run_id: str
     workload: Workload
@@ -101,6 +102,7 @@ class Context:
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     search_failures: int = 0
     queued: int = 0
+    endgame: bool = True
     held_back: bool = False
     cache: Cache | None = None
     searches: GateTuner | None = None

@@ -59,6 +59,7 @@ class Engine:
         reuse: Reuse | None = None,
         cache: Cache | None = None,
         max_rss_mb: int = 0,
+        endgame: bool = True,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self.clock = clock
@@ -84,6 +85,7 @@ class Engine:
             budget=budget or Budget(),
             search_timeout_s=search_timeout_s,
             cache=cache,
+            endgame=endgame,
             searches=self.tuner.search,
             stage_gates={s.id: Gate(s.id, UNLIMITED, clock=clock) for s in workload.stages if s.kind == "llm"},
         )

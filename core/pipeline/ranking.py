@@ -19,8 +19,8 @@ class OldestFirst:
 
     def __call__(self, order: int, node: Node) -> float:
         """Oldest item first. Once the last calls are queued, those that end an item wait for those that others still
-        wait for: the tail of the run is then wide and short."""
-        if node.height or not self._ending():
+        wait for: the tail of the run is then wide and short. A measurement wants the same mix to its end instead."""
+        if node.height or not self._context.endgame or not self._ending():
             return order
         return order + ENDGAME
 
