@@ -26,7 +26,8 @@ from core.base.tuning_views import (
 )
 from core.base.views import Caveat, Forecast, RunView, StageHistory
 from core.base.workload import Workload
-from core.configuring import Configuring
+from core.choosing import Choosing
+from core.pipeline.sizing import AUTO, STARTS, Sizing, Wanted, sizing_again
 from core.tuning.attribution import Scene, attribute
 from core.tuning.choices import Models, Wish, plan_for
 from core.tuning.effects import effects
@@ -40,7 +41,6 @@ Items = str | int | Sequence[str]
 SAMPLE = 50
 CANDIDATES = 200
 SETTLE_S = 2.0
-AUTO = "auto"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class WhatIf:
     copies: int = 1
 
 
-class Planning(Configuring):
+class Planning(Choosing):
     """The part of the service that looks ahead, and back at what came of it."""
 
     def forecast(self, workload: str, items: Items, **wanted: Any) -> Forecast:
@@ -212,9 +212,15 @@ class Planning(Configuring):
         limit: int | str | None = getattr(wanted, name)
         return getattr(self.settings, name) if limit is None else limit
 
-    def _number(self, workload: Workload, resource: str, limit: Any) -> int:
-        """A limit as a number, also where it will be found while running."""
-        raise NotImplementedError
+    def _number(self, workload: Workload, resource: str, limit: Wanted) -> int:
+        """A limit as a number: of auto, what it found the last time, or what it starts with."""
+        if limit != AUTO:
+            return Sizing(resource, limit).begin
+        for run in self.runs(workload=workload.id):
+            kept = sizing_again(run.settings.get("limits", {}), resource, 1)
+            if kept.auto and (found := int(getattr(run, f"{resource}_limit"))):
+                return found
+        return STARTS[resource]
 
     def _servers(self, model: str, copies: int) -> tuple[EndpointConfig, ...]:
         """Where a model is served, each endpoint so many times; none where nobody serves it now."""
@@ -234,7 +240,3 @@ class Planning(Configuring):
         some = [ids[n * len(ids) // min(SAMPLE, len(ids))] for n in range(min(SAMPLE, len(ids)))]
         found = [self.store.catalogue.item(workload.item_kind, item_id) for item_id in some]
         return items if isinstance(items, int) else len(ids), [item for item in found if item is not None]
-
-    def _select(self, workload: Workload, items: str | Sequence[str]) -> list[str]:
-        """The ids of a selection."""
-        raise NotImplementedError

@@ -9,10 +9,9 @@ from core.base.allocation import allocation
 from core.base.errors import RunError
 from core.base.records import RunStatus
 from core.base.views import SweepEstimate, SweepPoint, SweepView
-from core.base.workload import Workload
 from core.launch import Launch
 from core.pipeline.sizing import AUTO, Wanted, parse_wanted
-from core.planning import Planning
+from core.steering import Steering
 from core.sweep_site import EndpointCosts, Site, server_of, site_of
 from core.tuning.sweep import Frontier, frontier
 from core.tuning.sweep_estimate import Basis, estimate
@@ -21,7 +20,7 @@ from core.tuning.sweep_order import SweepOrder
 AT_WORK = (RunStatus.RUNNING, RunStatus.PAUSED)
 
 
-class Sweeping(Planning):
+class Sweeping(Steering):
     """Estimates sweeps, reads what they measured, and turns a knee into a limit."""
 
     def sweeps(self, *, workload: str | None = None, resource: str | None = None, limit: int = 50) -> list[SweepView]:
@@ -111,14 +110,6 @@ class Sweeping(Planning):
     def _by_hand(self, setting: str) -> bool:
         """Whether a setting was given on the command line."""
         return self.settings.sources.get(setting, "").startswith("command line")
-
-    def _select(self, workload: Workload, items: str | Sequence[str]) -> list[str]:
-        """The ids of the items that are meant."""
-        raise NotImplementedError
-
-    def control(self, run_id: str, action: str, new: str = "", *, who: str, reason: str = "") -> int:
-        """Send a command to a run."""
-        raise NotImplementedError
 
 
 def _affordable(told: SweepEstimate, budget: Decimal | None) -> None:
