@@ -63,11 +63,13 @@ class Patience:
         lenders = [one for other, one in self._learned.items() if other[1] == key[1] and one.seen >= self.enough]
         return max((one.tail * max(1.0, size / one.size) for one in lenders), default=0.0)
 
-    def answered(self, key: Key, seconds: float, size: float = 1.0) -> None:
-        """Learn from an answer that took so long."""
+    def answered(self, key: Key, seconds: float, size: float = 1.0) -> bool:
+        """Learn from an answer that took so long; True where a deadline may be another one from now on."""
         learned = self._of(key)
+        before = learned.size, learned.tail, learned.slack
         learned.size = max(learned.size, size)
         learned.add(seconds)
+        return learned.seen == self.enough or (learned.size, learned.tail, learned.slack) != before
 
     def timed_out(self, key: Key, after: float, size: float = 1.0) -> tuple[str, str] | None:
         """Count a call cut after so many seconds; (change, reason) when that widens the timeout."""

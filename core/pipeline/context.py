@@ -12,6 +12,7 @@ from core.base.clock import Clock
 from core.base.records import Attempt, ModelReply, NodeResult, RunStatus, Searcher, Settlement
 from core.base.workload import Stage, Workload
 from core.flow import Backoff, Budget, Gate, RetryBudget, StagePatience
+from core.pipeline.fences import Fences
 from core.pipeline.gate_tuner import GateTuner
 from core.pipeline.pool import Pool
 from core.store import ItemDone
@@ -97,6 +98,7 @@ class Context:
     retries: RetryBudget = field(default_factory=RetryBudget)
     patience: StagePatience = field(default_factory=StagePatience)
     counters: Counters = field(default_factory=Counters)
+    fences: Fences = field(default_factory=Fences)
     search_timeout_s: float = 10.0
     halted: Halt | None = None
     stopping: asyncio.Event = field(default_factory=asyncio.Event)

@@ -130,8 +130,8 @@ class NodeRunner:
 
     async def _call(self, item: Item, node: Node, results: Results, priority: float) -> Sequence[NodeResult]:
         try:
-            job = Writing(self.context, item, node, results).job(priority)
-            return await ModelCall(self.context, replace(job, last_chance=self._last_chance)).run()
+            job = Writing(self.context, item, node, results).job(priority, last_chance=self._last_chance)
+            return await ModelCall(self.context, job).run()
         except ModelCallFailed as failed:
             if isinstance(failed.error, MalformedError) and len(node.parts) > 1:
                 return await self._split(item, node, results, priority)

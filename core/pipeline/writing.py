@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from functools import lru_cache
 
 from core.base.records import Evidence, Item, Message, ModelReply, NodeResult
 from core.flow import IDLE_S, Waits
@@ -29,7 +29,7 @@ class Writing:
         self._evidence = self._found(results)
         self._written = {s: results.get(s, {}) for s in node.stage.after if context.workload.stage(s).kind == "llm"}
 
-    def job(self, priority: float) -> Job:
+    def job(self, priority: float, *, last_chance: bool = False) -> Job:
         """The call to make."""
         stage = self.node.stage
         return Job(
@@ -39,10 +39,11 @@ class Writing:
             priority=priority,
             allocate=lambda: self.context.allocate(stage),
             attempts=stage.attempts,
-            waits=Waits(stage.timeout_s, stage.first_byte_s or stage.timeout_s, stage.idle_s or IDLE_S),
+            waits=_waits(stage.timeout_s, stage.first_byte_s, stage.idle_s),
             as_json=len(self.node.parts) > 1,
             render=self.messages,
             accept=self.accept,
+            last_chance=last_chance,
             fallback_on_refusal=stage.fallback_on_refusal,
         )
 
@@ -54,7 +55,7 @@ class Writing:
             self.node,
             self.item,
             self._inputs(),
-            fence=secrets.token_hex(4),
+            fence=self.context.fences.fresh(),
             max_tokens=self.context.allocate(self.node.stage).max_tokens,
         )
 
@@ -107,6 +108,12 @@ class Writing:
         searches = (s for s in self.node.stage.after if self.context.workload.stage(s).kind == "search")
         found = (pair for s in searches for pair in results.get(s, {}).items())
         return {part: result.evidence for part, result in found if not mine or part in mine}
+
+
+@lru_cache(maxsize=64)
+def _waits(total: float, first_byte: float | None, idle: float | None) -> Waits:
+    """A stage's own deadlines, the same object for each of its calls."""
+    return Waits(total, first_byte or total, idle or IDLE_S)
 
 
 def _best(rows: tuple[Evidence, ...], share: float) -> tuple[Evidence, ...]:

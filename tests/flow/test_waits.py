@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 
 from core.flow import StagePatience, Took, Waits
@@ -64,3 +66,24 @@ def test_a_new_stage_borrows_all_three() -> None:
     assert waits.first_byte == pytest.approx(18.0, rel=0.05)
     assert waits.idle == pytest.approx(24.0, rel=0.05)
     assert patience.waits("total_summary", "qwen", CEILING, 160) == CEILING
+
+
+def test_what_is_granted_again_is_what_would_be_granted_anew() -> None:
+    """Over thousands of answers and cuts of two stages and two sizes, no deadline is older than what was learned."""
+    rng = random.Random(7)
+    patience = StagePatience(enough=20)
+    granted = set()
+    for _ in range(3000):
+        stage, size = rng.choice(["aspect_summary", "total_summary"]), rng.choice([160, 256])
+        waits = patience.waits(stage, "llama", CEILING, size)
+        if rng.random() < 0.1:
+            late = rng.choice(["total", "first_byte", "idle", ""])
+            patience.timed_out(stage, "llama", late, waits, size)
+        else:
+            slow = rng.lognormvariate(1.0, 0.7)
+            patience.answered(stage, "llama", Took(slow, rng.choice([None, slow / 4]), slow / 9), size)
+        for key in [(stage, 160), (stage, 256), ("aspect_summary", 160), ("total_summary", 256)]:
+            now = patience.waits(key[0], "llama", CEILING, key[1])
+            assert now == patience._grant((key[0], "llama"), CEILING, key[1])
+            granted.add(now)
+    assert len(granted) > 20
