@@ -99,4 +99,7 @@ class Workload:
 
     def stage(self, stage_id: str) -> Stage:
         """The stage of that id; KeyError without one."""
-        return next(s for s in self.stages if s.id == stage_id)
+        for stage in self.stages:
+            if stage.id == stage_id:
+                return stage
+        raise KeyError(stage_id)

@@ -64,7 +64,7 @@ class Gate:
     @property
     def cooling(self) -> bool:
         """Whether a cool-down is under way."""
-        return self._clock.monotonic() < self.opens_at
+        return self.opens_at > 0 and self._clock.monotonic() < self.opens_at
 
     @property
     def _open(self) -> bool:
@@ -117,8 +117,9 @@ class Gate:
     def _take(self) -> None:
         self._meter.advance(self._clock.monotonic(), self)
         self.in_flight += 1
-        self.peak = max(self.peak, self.in_flight)
-        self._meter.peak = max(self._meter.peak, self.in_flight)
+        if self.in_flight > self._meter.peak:
+            self._meter.peak = self.in_flight
+            self.peak = max(self.peak, self.in_flight)
 
     def _grant(self) -> None:
         while self._waiters and self.in_flight < self.limit and self._open:

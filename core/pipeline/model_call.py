@@ -51,9 +51,10 @@ class ModelCall:
 
     async def _known(self) -> Sequence[NodeResult]:
         """The results of an answer that an earlier run has paid for; none without one."""
-        cache, allocation = self.context.cache, self.asking.allocation
+        cache = self.context.cache
         if cache is None:
             return ()
+        allocation = self.asking.allocation
         digest = self.asking.hash(allocation.model, allocation)
         reply = await cache.get(self.asking.key(digest))
         if reply is None:

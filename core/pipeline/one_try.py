@@ -58,7 +58,8 @@ class OneTry:
     def _now(self) -> tuple[Allocation, Pool]:
         """The allocation as it stands, and where its model at this place of the chain is served."""
         allocation = self._asking.allocation
-        return allocation, self._context.pool(allocation.chain[min(self._asking.position, len(allocation.fallback))])
+        position = min(self._asking.position, len(allocation.fallback))
+        return allocation, self._context.pool(allocation.chain[position] if position else allocation.model)
 
     async def _begin(self, seat: Seat) -> tuple[Attempt, int]:
         """Reserve the money and commit the attempt; the seat is given back where that fails."""
@@ -113,7 +114,9 @@ class OneTry:
         return self._context.patience.waits(self._job.stage, model, self._job.waits, max_tokens)
 
     def _share_s(self, seat: Seat) -> float:
-        """Seconds of its endpoint's time that a call may take: in turn with the others in flight, as they add up."""
+        """Seconds of a rented endpoint's time that a call may take: in turn with the others, as they add up."""
+        if seat.route.rent is None:
+            return 0.0
         return self._waits(seat.route.model, seat.allocation.max_tokens).total / max(1, seat.lane.in_flight)
 
     # The request

@@ -8,19 +8,25 @@ which a call's share is the reading at its end less that at its beginning.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 from core.base.clock import Clock
 
 
 class Share:
-    """A call's part of an endpoint's time, in seconds: known when the call has ended."""
+    """A call's part of an endpoint's time, in seconds: known when the block in which it is in flight has ended."""
 
-    __slots__ = ("seconds",)
+    __slots__ = ("_begun", "_clock", "_meter", "seconds")
 
-    def __init__(self) -> None:
+    def __init__(self, meter: Meter, clock: Clock) -> None:
         self.seconds = 0.0
+        self._meter = meter
+        self._clock = clock
+
+    def __enter__(self) -> Share:
+        self._begun = self._meter.join(self._clock.monotonic())
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.seconds = self._meter.leave(self._clock.monotonic()) - self._begun
 
 
 class Meter:
@@ -34,19 +40,21 @@ class Meter:
     def __repr__(self) -> str:
         return f"<Meter {self._reading:.1f} s each, {self.in_flight} in flight>"
 
-    @contextmanager
-    def call(self, clock: Clock) -> Iterator[Share]:
-        """A call is in flight within the block, however it ends."""
-        self._run(clock.monotonic())
-        begun = self._reading
+    def call(self, clock: Clock) -> Share:
+        """A call is in flight within a `with` block of it, however that ends."""
+        return Share(self, clock)
+
+    def join(self, now: float) -> float:
+        """One more call is in flight; the clock's reading."""
+        self._run(now)
         self.in_flight += 1
-        share = Share()
-        try:
-            yield share
-        finally:
-            self._run(clock.monotonic())
-            self.in_flight -= 1
-            share.seconds = self._reading - begun
+        return self._reading
+
+    def leave(self, now: float) -> float:
+        """One call less is in flight; the clock's reading."""
+        self._run(now)
+        self.in_flight -= 1
+        return self._reading
 
     def _run(self, now: float) -> None:
         if self.in_flight:

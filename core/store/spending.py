@@ -11,11 +11,13 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 
 from core.base.records import Attempt
 from core.store.money import to_nano, to_usd
 
 KEY = "budget.day"
+MINUTE = 60
 Charge = tuple[str, str, int]
 _ADD = """INSERT INTO spending (day, run_id, nano) VALUES (?, ?, ?)
     ON CONFLICT DO UPDATE SET nano = nano + excluded.nano"""
@@ -27,7 +29,13 @@ _RECOUNT = """INSERT INTO spending (day, run_id, nano)
 
 def day_of(at: float) -> str:
     """The day of a moment (wall seconds) by the machine's clock and time zone."""
-    return time.strftime("%Y-%m-%d", time.localtime(at))
+    return _day_of_minute(int(at // MINUTE))
+
+
+@lru_cache(maxsize=16)
+def _day_of_minute(number: int) -> str:
+    """Days begin with a minute, in every time zone; asked twice of each attempt."""
+    return time.strftime("%Y-%m-%d", time.localtime(number * MINUTE))
 
 
 def add(db: sqlite3.Connection, charges: Iterable[Charge]) -> None:
@@ -91,7 +99,8 @@ class DayBudget:
 def reason(limit: int, counted: int, day: str) -> str:
     """Why a call is not sent, when that changes by itself, and how to change it."""
     return (
-        f"The day's budget of {(to_usd(limit) or Decimal(0)).normalize():f} USD is reached: {to_usd(counted):.6f} of {day} is spent or in flight. "
+        f"The day's budget of {(to_usd(limit) or Decimal(0)).normalize():f} USD is reached: "
+        f"{to_usd(counted):.6f} of {day} is spent or in flight. "
         "It begins anew at midnight by this machine's clock. To go on today, raise it (--budget-day USD, "
         f"BRIGADE_BUDGET_DAY, or the setting {KEY}) and resume the run."
     )

@@ -90,11 +90,11 @@ class Writer:
         state = "failed" if self.failed.is_set() else "closed" if self._closing else "writing"
         return f"<Writer {self._path} {state}, {self._queue.qsize()} queued>"
 
-    async def write(self, work: Work, payload: Any) -> Any:
-        """Queue and wait until it is durable, without blocking the event loop."""
+    def write(self, work: Work, payload: Any) -> asyncio.Future[Any]:
+        """Queue; what is awaited ends once it is durable, without blocking the event loop."""
         waiter: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._put(Op(work, payload, waiter))
-        return await waiter
+        return waiter
 
     def write_now(self, work: Work, payload: Any) -> Any:
         """Queue and block until it is durable."""
