@@ -11,7 +11,8 @@ from core.base.records import ItemStatus
 from core.base.settings import Settings
 from core.base.views import RunView
 from core.base.workload_files import find_workload
-from core.launch import Launch, launch_again, narrowed
+from core.kept_launch import launch_again
+from core.launch import Launch, narrowed
 from core.store import Store
 
 

@@ -1,23 +1,19 @@
-"""A run to be: checked input, and what of it a resume needs to know."""
+"""A run to be: checked input."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
 from core.base.allocation import Override, Overrides
 from core.base.errors import ConfigError, UnknownError
-from core.base.settings import Settings
-from core.base.views import RunView
 from core.base.workload import Workload
-from core.base.workload_files import find_workload
 from core.models.room import check_room
-from core.pipeline.allocations import Allocations
 from core.pipeline.reuse import Reuse, only_stages
-from core.pipeline.sizing import AUTO, CEILING, Sizing, Wanted, kept_sizings, sizing_again
-from core.tuning.sweep_order import SweepOrder, order_again
+from core.pipeline.sizing import AUTO, CEILING, Sizing, Wanted
+from core.tuning.sweep_order import SweepOrder
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +44,6 @@ class Launch:
     slo_p95: float | None = None
     forecast: Mapping[str, Any] | None = None
     sweep: SweepOrder | None = None
-
-    @property
-    def sizings(self) -> dict[str, Sizing]:
-        """How many calls may be in flight, by resource."""
-        llm = Sizing("llm", self.llm_limit, self.llm_min, self.llm_max, self.slo_p95)
-        return {"search": Sizing("search", self.search_limit, self.search_min, self.search_max), "llm": llm}
-
     parent: str = ""
     only: tuple[str, ...] = ()
     cache: bool = False
@@ -68,6 +57,9 @@ class Launch:
         if self.budget is not None and not (self.budget.is_finite() and self.budget >= 0):
             msg = f"The budget is {self.budget}; it must be an amount in US dollars of 0 or more."
             raise ConfigError(msg)
+        self._check_stages()
+
+    def _check_stages(self) -> None:
         known = [stage.id for stage in self.workload.stages if stage.kind == "llm"]
         for name in self.overrides:
             stage = name.rpartition(".")[0]
@@ -76,28 +68,15 @@ class Launch:
                 raise UnknownError(msg)
 
     @property
+    def sizings(self) -> dict[str, Sizing]:
+        """How many calls may be in flight, by resource."""
+        llm = Sizing("llm", self.llm_limit, self.llm_min, self.llm_max, self.slo_p95)
+        return {"search": Sizing("search", self.search_limit, self.search_min, self.search_max), "llm": llm}
+
+    @property
     def reuse(self) -> Reuse | None:
         """What is taken over from the parent; None without one."""
         return Reuse(self.parent, frozenset(self.only)) if self.parent else None
-
-    def kept(self, settings: Settings, allocations: Allocations) -> dict[str, Any]:
-        """What a resume needs to know of it."""
-        return {
-            "item_kind": self.workload.item_kind,
-            "model": self.model,
-            "controls": {name: asdict(override) for name, override in self.overrides.items()},
-            "stages": {s.id: asdict(allocations(s)) for s in self.workload.stages if s.kind == "llm"},
-            "window": self.window,
-            "limits": kept_sizings(self.sizings),
-            "forecast": self.forecast,
-            "sweep": None if self.sweep is None else self.sweep.kept(),
-            "budget_usd": None if self.budget is None else str(self.budget),
-            "search": settings.search.backend,
-            "parent": self.parent,
-            "only_stages": list(self.only),
-            "cache": self.cache,
-            "connections": given_connections(settings),
-        }
 
     def changed(self, changes: Mapping[str, Any]) -> Launch:
         """The same with other values; `stage_models` are the models of single stages."""
@@ -114,44 +93,6 @@ def models_by_hand(models: Mapping[str, str], who: str) -> Overrides:
     return {f"{stage}.model": Override(model, who) for stage, model in models.items()}
 
 
-def launch_again(run: RunView, settings: Settings, who: str) -> Launch:
-    """The launch of a run that is to go on, as it was kept."""
-    kept = run.settings
-    controls = {name: Override(**said) for name, said in kept.get("controls", {}).items()}
-    budget = kept.get("budget_usd")
-    # A limit of 0: its process ended before it began.
-    llm = sizing_again(kept.get("limits", {}), "llm", run.llm_limit or settings.llm_limit)
-    search = sizing_again(kept.get("limits", {}), "search", run.search_limit or settings.search_limit)
-    return Launch(
-        workload=narrowed(find_workload(run.workload, settings.workloads), kept.get("only_stages", ())),
-        items=(),
-        who=who,
-        llm_limit=llm.limit,
-        search_limit=search.limit,
-        llm_min=llm.floor,
-        llm_max=llm.ceiling,
-        search_min=search.floor,
-        search_max=search.ceiling,
-        slo_p95=llm.slo_p95_s,
-        model=str(kept.get("model", settings.model)),
-        overrides={**models_by_hand(kept.get("stage_models", {}), "an earlier session"), **controls},
-        window=int(kept.get("window", 0)),
-        forecast=kept.get("forecast"),
-        sweep=order_again(run.workload, kept["sweep"]) if kept.get("sweep") else None,
-        budget=None if budget is None else Decimal(str(budget)),
-        parent=str(kept.get("parent", "")),
-        only=tuple(kept.get("only_stages", ())),
-        cache=bool(kept.get("cache", False)),
-    )
-
-
 def narrowed(workload: Workload, only: Sequence[str]) -> Workload:
     """The workload, or as much of it as some stages need."""
     return only_stages(workload, only) if only else workload
-
-
-def given_connections(settings: Settings) -> dict[str, str]:
-    """The addresses a run was started with, so that resuming needs no options; none that carries a password."""
-    search = settings.search
-    given = {"llm_url": settings.llm_url, "qdrant_url": search.url, "collection": search.collection}
-    return {name: value for name, value in given.items() if value and "@" not in value}

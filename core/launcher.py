@@ -22,7 +22,8 @@ from core.base.settings import Settings
 from core.base.views import RunView
 from core.connections import Connections, PracticeServers
 from core.directions import Notices, Told
-from core.launch import Launch, launch_again
+from core.kept_launch import kept_launch, launch_again
+from core.launch import Launch
 from core.models.discovery import Discovery, WarmUp
 from core.pipeline.control import Commands
 from core.pipeline.controller import knee
@@ -206,7 +207,7 @@ class Launcher:
     def _write(self, run_id: str, assembly: Assembly, *, resumed: bool) -> None:
         """The run's row and its items; what a resume changed stays changed for the next one."""
         launch = assembly.launch
-        kept = launch.kept(self._settings, assembly.allocations)
+        kept = kept_launch(launch, self._settings, assembly.allocations)
         if resumed:
             self._store.runs.set_settings(run_id, kept)
             return

@@ -30,6 +30,7 @@ LAYERS = {
     "core.directions": 5,
     "core.exports": 5,
     "core.fleet": 5,
+    "core.kept_launch": 5,
     "core.launch": 5,
     "core.assembly": 5,
     "core.launcher": 5,
