@@ -83,14 +83,17 @@ def progress_sentence(snapshot: RunSnapshot) -> str:
     return told if snapshot.eta_s is None else f"{told} · {t('live.left', time=seconds(snapshot.eta_s))}"
 
 
-def bottleneck_sentence(bottleneck: tuple[str, float, float] | None) -> str:
-    """Which gate held the run back, and by how much; says so where none did or it is too early."""
+def bottleneck_sentence(bottleneck: tuple[str, float, float] | None, *, automatic: bool = False) -> str:
+    """Which gate held the run back, and by how much; says so where none did or it is too early.
+
+    automatic: that gate's limit is an algorithm's, so that there is nothing to advise."""
     if bottleneck is None:
         return t("bottleneck.unknown")
     resource, full, other = bottleneck
     if full < 0.2:
         return t("bottleneck.neither", share=share(full))
-    return t(f"bottleneck.{resource}", share=share(full), other=share(other))
+    key = f"bottleneck_auto.{resource}" if automatic else f"bottleneck.{resource}"
+    return t(key, share=share(full), other=share(other))
 
 
 def resource_name(resource: str) -> str:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import streamlit as st
 
+from core.base.views import RunView
 from core.pipeline.sizing import AUTO, STARTS, Wanted
 from core.ui.language import t
 
@@ -38,3 +42,14 @@ def pick_slo(key: str, now: float | None = None) -> float | None:
         placeholder=t("limits.slo_none"),
         help=t("limits.slo_help"),
     )
+
+
+def kept_limit(run: RunView, resource: str) -> Mapping[str, Any]:
+    """What a run keeps of the limit that was wanted for a resource."""
+    kept = run.settings.get("limits", {}).get(resource, {})
+    return kept if isinstance(kept, Mapping) else {}
+
+
+def limit_mode(run: RunView, resource: str) -> str:
+    """`auto` where an algorithm finds the limit of a run's resource, else `fixed`."""
+    return str(kept_limit(run, resource).get("mode", "fixed"))

@@ -9,10 +9,12 @@ import streamlit as st
 from core.base.errors import BrigadeError
 from core.base.records import RunStatus
 from core.base.views import GateSample, RunSnapshot
+from core.pipeline.sizing import AUTO
 from core.ui.components.commands import show_commands
 from core.ui.components.endpoints import simulated
 from core.ui.components.errors import show_errors
 from core.ui.components.lanes import show_lanes
+from core.ui.components.limits import limit_mode
 from core.ui.components.problem import show_problem
 from core.ui.components.stages import resources, show_stages
 from core.ui.language import t
@@ -115,7 +117,9 @@ def _gates(snapshot: RunSnapshot, used: set[str]) -> None:
             with st.grid(len(gates), min_column_width=220):
                 for resource in gates:
                     _gate(resource, snapshot.gates[resource])
-        st.caption(bottleneck_sentence(snapshot.bottleneck))
+        full = snapshot.bottleneck
+        automatic = full is not None and limit_mode(snapshot.run, full[0]) == AUTO
+        st.caption(bottleneck_sentence(full, automatic=automatic))
 
 
 def _gate(resource: str, gate: GateSample) -> None:

@@ -38,7 +38,7 @@ def show_status(desk: Desk, run: RunView) -> None:
 def _headline(desk: Desk, run: RunView) -> None:
     color, icon = STATUS_LOOK[run.status]
     with st.container(horizontal=True, vertical_alignment="center", gap="small", width="content"):
-        st.badge(status_name(run), color=color, icon=icon)  # type: ignore[arg-type]
+        st.badge(status_name(run), color=color, icon=icon)  # type: ignore[arg-type]  # a literal type of colours
         st.text(workload_title(desk.service, run.workload))
         st.caption(t("live.started", time=moment(run.started_at or run.created_at)), width="content")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
@@ -11,7 +11,7 @@ from core.base.errors import BrigadeError
 from core.base.records import RunStatus
 from core.base.views import RunView
 from core.pipeline.sizing import AUTO
-from core.ui.components.limits import pick_slo
+from core.ui.components.limits import kept_limit, limit_mode, pick_slo
 from core.ui.components.problem import show_problem
 from core.ui.components.stages import resources, stage_titles
 from core.ui.language import t
@@ -56,24 +56,14 @@ def _limit(run: RunView, resource: str) -> str:
 
 
 def _slo(run: RunView) -> str:
-    now = _kept(run, "llm").get("slo_p95_s")
+    now = kept_limit(run, "llm").get("slo_p95_s")
     slo = pick_slo(f"slo-{run.id}-{now}", now)
     return "" if slo is None else f"{slo:g}"
 
 
-def _kept(run: RunView, resource: str) -> Mapping[str, Any]:
-    kept = run.settings.get("limits", {}).get(resource, {})
-    return kept if isinstance(kept, Mapping) else {}
-
-
-def limit_mode(run: RunView, resource: str) -> str:
-    """`auto` where an algorithm finds the limit of a run's resource, else `fixed`."""
-    return str(_kept(run, resource).get("mode", "fixed"))
-
-
 def _now(run: RunView) -> dict[str, str]:
     """What the run has, in the words of the commands."""
-    slo = _kept(run, "llm").get("slo_p95_s")
+    slo = kept_limit(run, "llm").get("slo_p95_s")
     limits = {f"{r}_limit": AUTO if limit_mode(run, r) == AUTO else str(getattr(run, f"{r}_limit")) for r in RESOURCES}
     return {**limits, "slo_p95": "" if slo is None else f"{slo:g}", "model": ""}
 

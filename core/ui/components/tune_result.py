@@ -106,7 +106,7 @@ def _trouble(sweep: SweepView) -> None:
 def _title(service: Service, sweep: SweepView) -> None:
     color, icon = STATUS_LOOK[sweep.status]
     with st.container(horizontal=True, vertical_alignment="center", gap="small", width="content"):
-        st.badge(t(f"status.{sweep.status}"), color=color, icon=icon)  # type: ignore[arg-type]
+        st.badge(t(f"status.{sweep.status}"), color=color, icon=icon)  # type: ignore[arg-type]  # a literal type of colours
         st.text(f"{workload_title(service, sweep.workload)} · {resource_name(sweep.resource)}")
         st.text(" · ".join(word for word in (sweep.endpoint, sweep.model, sweep.server, sweep.url) if word))
         st.caption(t("live.started", time=moment(sweep.at)), width="content")
@@ -135,7 +135,7 @@ def _verdict(sweep: SweepView, found: Frontier) -> None:
         slo=seconds(sweep.slo_p95_s),
     )
     with st.container(gap="xsmall"):
-        st.badge(t(f"verdict_name.{verdict}"), color=VERDICT_COLORS[verdict], icon=":material/target:")  # type: ignore[arg-type]
+        st.badge(t(f"verdict_name.{verdict}"), color=VERDICT_COLORS[verdict], icon=":material/target:")  # type: ignore[arg-type]  # a literal type of colours
         st.text(told)
 
 
