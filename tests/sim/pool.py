@@ -2,6 +2,7 @@
 
 A call counts as in flight from the moment it has a place; it is sent when its record is written (`held_s` later on
 average), as the engine does. A free place goes to the server that should answer soonest.
+The trace counts work, not output tokens: totals and aspects alternate in waves.
 """
 
 from __future__ import annotations
@@ -100,7 +101,6 @@ class PoolWorld:
             lane.turn_s += SMOOTHING * (turn - lane.turn_s) if lane.turn_s else turn
             lane.in_flight -= 1
             self._tables.answered(call)
-            self.trace.ended.append((self.now, call.size, seconds))
             sample = Sample(
                 call.started_at,
                 self.now,
@@ -110,6 +110,7 @@ class PoolWorld:
                 call.size,
                 held_s=call.held_s,
             )
+            self.trace.ended.append((self.now, round(sample.work), seconds))
             lane.note(self.now, lane.limit.ended(sample))
 
     def _tick(self) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate
 from statistics import median
 
 import pytest
@@ -55,14 +56,16 @@ CASES = {
 
 
 def rate(trace: Trace) -> float:
-    """Restaurants' calls a second over the whole run."""
-    return len(trace.ended) / trace.finished_at
+    """Work a second over the whole run."""
+    return trace.rate()
 
 
 def later(trace: Trace) -> float:
-    """The same from the middle call on."""
-    half = len(trace.ended) // 2
-    return half / (trace.finished_at - trace.ended[-half - 1][0])
+    """The same from the moment on at which half of the work is done."""
+    total = sum(work for _, work, _ in trace.ended)
+    done = accumulate(work for _, work, _ in trace.ended)
+    since = next(at for (at, *_), so_far in zip(trace.ended, done, strict=True) if 2 * so_far >= total)
+    return trace.rate(since)
 
 
 @pytest.mark.parametrize("name", CASES)

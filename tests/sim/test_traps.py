@@ -167,12 +167,18 @@ def test_what_the_server_says_of_its_queue_ends_the_ramp() -> None:
 
 
 def test_a_target_that_no_limit_meets_is_said() -> None:
-    """Where even one call alone is too slow, the best that can be had is held, and the reason names it."""
-    limit = KneeLimit(slo_p95_s=1.0)
-    trace = play(replace(SCENARIOS["batch 64"], seconds=300.0), limit, 1)
-    assert any("No limit meets 1.0 s" in reason for reason in [c.reason for _, c in trace.changes] + [limit.reason])
-    assert trace.rate(150) > 0
-    assert limit.limit >= 1
+    """Where even one call alone is too slow it is said once, with the target and the best that can be had, and that is
+    held: also where the limit is at its floor already and nothing moves."""
+    for start in (16, 1):
+        limit = KneeLimit(start=start, slo_p95_s=1.0)
+        trace = play(replace(SCENARIOS["batch 64"], seconds=300.0), limit, 1)
+        told = [change for _, change in trace.changes if change.phase == "slo"]
+        assert len(told) == 1
+        assert "No limit meets the target of 1 s" in told[0].reason
+        assert f"{limit.limit} call" in told[0].reason
+        assert told[0].new == limit.limit
+        assert trace.rate(150) > 0
+    assert (told[0].old, told[0].new) == (1, 1)
 
 
 def test_gauges_that_flicker_change_nothing() -> None:

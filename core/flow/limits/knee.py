@@ -58,7 +58,7 @@ class KneeLimit:
         self._points: deque[Point] = deque(maxlen=KEPT)
         self._plan = self._life(start, "The search begins.", burst=True)
         self._held: int | None = None
-        self._is_idle = False
+        self._is_idle = self._told = False
         self.reason = next(self._plan).reason
         self._cohort = Cohort(self.limit, settle=0, quick=slo_p95_s is None)
 
@@ -86,7 +86,7 @@ class KneeLimit:
         was_held_back = span.limit == span.ceiling < ceiling
         change = span.bound(floor, ceiling, self.phase)
         if change is not None or was_held_back:
-            self._facts.hopeless = False
+            self._facts.hopeless = self._told = False
             again = self._restart(at, self.limit, f"The operator allows {floor} to {ceiling}.")
             change = change or again
         return change
@@ -136,12 +136,25 @@ class KneeLimit:
         self._cohort = Cohort(self.limit, settling(change), at, self._size(step), quick=self._is_quick(step))
         if step.phase == "hold":
             self._held = self.limit
+            change = self._hopeless(change)
         if change:
             self._queueing.reset()
             self._facts.queueing = 0.0
         if change and self._guard:
             self._guard.since(at)
         return change
+
+    def _hopeless(self, change: LimitChange | None) -> LimitChange | None:
+        """Say once, of a target that no limit meets, what the best is that can be had: also where nothing moves."""
+        if not self._facts.hopeless or self._told:
+            return change
+        self._told = True
+        best = next((point for point in reversed(self._points) if point.limit == self.limit), self._points[-1])
+        takes = "1 call at a time takes" if best.limit == 1 else f"{best.limit} calls at a time take"
+        said = (
+            f"No limit meets the target of {self.slo_p95_s:g} s: {takes} {best.p95_s:.1f} s at p95, about the lowest."
+        )
+        return LimitChange(change.old if change else self.limit, self.limit, said, "slo")
 
     def _size(self, step: Step) -> int:
         """How many calls to measure: in the ramp few do, later as many as make the error small."""

@@ -19,7 +19,7 @@ PLATEAU = 0.95
 def refine(facts: Facts, seen: list[Point], why: str) -> Plan[str]:
     """Measure at most two limits near the knee into `seen`; the sentence for what follows."""
     for _ in range(MOST):
-        goal = knee_guess(facts, seen)
+        goal = knee_guess(facts, seen) or _within(facts, seen)
         if goal is None:
             break
         seen.append((yield Step(goal, f"{why} The knee should be near {goal}.", "refine")))
@@ -43,6 +43,16 @@ def knee_guess(facts: Facts, seen: list[Point]) -> int | None:
         return _toward_cliff(facts, points, best)
     guess = _between(below.limit, _crossing(facts, points, best), above.limit)
     return guess or _toward_cliff(facts, points, best)
+
+
+def _within(facts: Facts, seen: list[Point]) -> int | None:
+    """A little above the next lower limit, where that is far below and gives about as much."""
+    good = [point for point in seen if facts.allows(point)]
+    above = smallest_enough(facts, good) if good else None
+    if above is None or not _is_flat(facts, seen, above):
+        return None
+    below = max(point.limit for point in seen if point.limit < above.limit)
+    return math.ceil(STRIDE * below) if above.limit > STRIDE**2 * below else None
 
 
 def smallest_enough(facts: Facts, points: list[Point]) -> Point:
@@ -75,10 +85,8 @@ def _interpolated(facts: Facts, good: Point, bad: Point) -> float:
 
 
 def _between(low: int, guess: float, high: int) -> int | None:
-    """The guess, unless it is as good as one of the two that are known; of two far apart, a little above the lower."""
+    """The guess, unless it is as good as one of the two that are known."""
     inside = math.ceil(guess)
-    if inside <= low * 1.04 and high > STRIDE**2 * low:
-        return math.ceil(STRIDE * low)
     if inside * CLOSE >= high or inside <= low * 1.04:
         return None
     return inside
