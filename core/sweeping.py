@@ -78,7 +78,7 @@ class Sweeping(Steering):
             overrides=site.overrides(who),
             budget=order.budget,
             sweep=order,
-            **limits,  # type: ignore[arg-type]
+            **limits,  # type: ignore[arg-type]  # limits and bounds by their fields' names
         )
 
     def apply_sweep(self, sweep_id: str, *, who: str) -> list[str]:

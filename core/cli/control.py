@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from core.base.allocation_keys import KEYS
@@ -90,7 +90,10 @@ def obeying(service: Service, name: str, commands: Sequence[Command]) -> str:
 def answers(service: Service, run_id: str, sent: Sequence[int], patience_s: float) -> list[ControlView]:
     """The commands as they stand once all are obeyed, or the patience is over."""
     until = time.monotonic() + patience_s
-    look: Callable[[], list[ControlView]] = lambda: [c for c in service.controls(run_id) if c.id in sent]  # noqa: E731
+
+    def look() -> list[ControlView]:
+        return [c for c in service.controls(run_id) if c.id in sent]
+
     told = look()
     while any(c.applied_at is None for c in told) and time.monotonic() < until:
         time.sleep(LOOK_S)

@@ -106,7 +106,7 @@ def _section(title: str, columns: tuple[str, ...], rows: list[tuple[object, ...]
         print_table(title, columns, rows)
 
 
-STAGE_COLUMNS = ("stage", "model", "#calls", "#failed", "#429", "#retries", "#p50", "#p95", "#p99", "#queue p50", "#tokens in", "#out", "#cost")  # fmt: skip  # noqa: E501
+STAGE_COLUMNS = ("stage", "model", "#calls", "#failed", "#429", "#retries", "#p50", "#p95", "#p99", "#queue p50", "#tokens in", "#out", "#cost")  # fmt: skip  # noqa: E501 - one table, one line
 CALL_COLUMNS = ("#at", "stage", "parts", "endpoint", "model", "#max tokens", "#temperature", "state", "#took", "why")
 ERROR_COLUMNS = ("#at", "item", "stage", "model", "state", "error")
 EFFECT_COLUMNS = ("#at", "change", "#before", "#after", "#gain", "#p95 before", "#p95 after", "who", "reason")

@@ -19,7 +19,7 @@ BASES = {
     "free": "searches cost nothing",
     "none": "nothing is known of this model yet",
 }
-COLUMNS = ("#limit", "#calls/s", "#tokens/s", "#+-", "#p50", "#p95", "#mean", "#in flight", "#samples", "#429", "#failed", "#cost/item")  # fmt: skip  # noqa: E501
+COLUMNS = ("#limit", "#calls/s", "#tokens/s", "#+-", "#p50", "#p95", "#mean", "#in flight", "#samples", "#429", "#failed", "#cost/item")  # fmt: skip  # noqa: E501 - one table, one line
 LIST = ("sweep", "when", "workload", "resource", "server", "model", "status", "#limits", "#knee", "#calls/s", "#p95")
 
 
@@ -50,7 +50,8 @@ def scarcity(told: SweepEstimate, resource: str) -> str:
     if told.items >= told.items_needed:
         return ""
     some = f"The {plural(told.items, 'item')} chosen are enough for {_reach(told)}."
-    return f"{some} All {len(told.limits)} limits need about {told.items_needed:,} items ({told.calls:,} {WORDS[resource][1]})."  # noqa: E501
+    calls = f"{told.calls:,} {WORDS[resource][1]}"
+    return f"{some} All {len(told.limits)} limits need about {told.items_needed:,} items ({calls})."
 
 
 def _reach(told: SweepEstimate) -> str:
@@ -77,7 +78,7 @@ def verdict(found: Frontier, sweep: SweepView) -> str:
 
 def as_json(sweep: SweepView, found: Frontier) -> dict[str, Any]:
     """A sweep as one JSON object."""
-    names = ("workload", "resource", "endpoint", "url", "server", "model", "limits", "slo_p95_s", "status", "reason", "outcome", "why", "cost_usd")  # fmt: skip  # noqa: E501
+    names = ("workload", "resource", "endpoint", "url", "server", "model", "limits", "slo_p95_s", "status", "reason", "outcome", "why", "cost_usd")  # fmt: skip  # noqa: E501 - one table, one line
     curve = found.curve
     return {
         "sweep_id": sweep.id,

@@ -13,6 +13,6 @@ def proxy_for(origin: Origin) -> str | None:
         return None
     proxies = urllib.request.getproxies_environment()
     found = proxies.get(origin.scheme) or proxies.get("all")
-    if not found or urllib.request.proxy_bypass_environment(f"{origin.host}:{origin.port}", proxies):  # type: ignore[attr-defined]
+    if not found or urllib.request.proxy_bypass_environment(f"{origin.host}:{origin.port}", proxies):  # type: ignore[attr-defined]  # missing in typeshed
         return None
     return found if "://" in found else f"http://{found}"

@@ -81,7 +81,7 @@ class Tuner:
         """Another `floor`, `ceiling` or `slo_p95_s`; ConfigError for what contradicts itself."""
         side = self._side(resource)
         said = ", ".join(f"{name} {value}" for name, value in bounds.items())
-        side.set(replace(side.sizing, **bounds), who, reason or f"{who} set {said}.")  # type: ignore[arg-type]
+        side.set(replace(side.sizing, **bounds), who, reason or f"{who} set {said}.")  # type: ignore[arg-type]  # by name
 
     async def attend(self) -> None:
         """Let the seconds pass and listen to what servers say of themselves, until cancelled."""

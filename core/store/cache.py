@@ -44,13 +44,13 @@ class Puts(Work):
         self._since += len(payloads)
         if self._since >= min(TRIM_EVERY, self.most):
             self._since = 0
-            trim(db, self.most, max(row[1] for row in payloads))  # type: ignore[type-var]
+            trim(db, self.most, max(float(str(at)) for _, at, *_ in payloads))
         return [None] * len(payloads)
 
 
-def trim(db: sqlite3.Connection, most: int, now: object) -> None:
+def trim(db: sqlite3.Connection, most: int, now: float) -> None:
     """Drop answers of more than thirty days, and the oldest beyond so many."""
-    db.execute(_OLD, (float(str(now)) - LONGEST_S,))
+    db.execute(_OLD, (now - LONGEST_S,))
     db.execute(_MANY, (most,))
 
 

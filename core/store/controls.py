@@ -40,7 +40,7 @@ class Controls:
 
     def pending(self, run_id: str, after_id: int) -> builtins.list[ControlView]:
         """Commands not obeyed yet, oldest first; cheap enough for ten times a second."""
-        sql = f"SELECT {_COLUMNS} FROM controls WHERE run_id = ? AND id > ? AND applied_at IS NULL ORDER BY id"  # noqa: S608
+        sql = f"SELECT {_COLUMNS} FROM controls WHERE run_id = ? AND id > ? AND applied_at IS NULL ORDER BY id"  # noqa: S608 - names are constants, values are bound
         return [ControlView(*row) for row in self._readers.all(sql, run_id, after_id)]
 
     def applied(self, control_id: int, outcome: str) -> None:

@@ -28,7 +28,7 @@ _SETTLED = """SELECT run_id, stage, resource, model, started_at + coalesce(servi
     coalesce(service_s, 0), ttft_s, input_tokens, output_tokens, cost_nano
     FROM attempts WHERE run_id = ? AND state <> 'started' AND started_at + coalesce(service_s, 0) >= ?"""
 _FINE_KEYS = ("slice", "stage", "resource", "model")
-_FINE = f"SELECT {', '.join((*_FINE_KEYS, *COLUMNS))} FROM rollups WHERE run_id = ? AND width = ?"  # noqa: S608
+_FINE = f"SELECT {', '.join((*_FINE_KEYS, *COLUMNS))} FROM rollups WHERE run_id = ? AND width = ?"  # noqa: S608 - names are constants, values are bound
 _COUNTS = """SELECT max(0, CAST((started_at + coalesce(service_s, 0) - ?) / ? AS INTEGER)) AS slice, stage, resource,
     model, count(*) FROM attempts WHERE run_id = ? AND state <> 'started' GROUP BY 1, 2, 3, 4"""
 

@@ -12,7 +12,6 @@ from core.store.sketches import Sketch
 SLICE = 5
 MINUTE = 60
 WHOLE_RUN = 0
-WIDTHS = (SLICE, MINUTE, WHOLE_RUN)
 
 
 class Settled(NamedTuple):

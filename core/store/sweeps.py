@@ -22,7 +22,7 @@ _PLAIN = (
     "limit", "calls_per_s", "tokens_per_s", "latency_s", "p95_s", "error", "in_flight", "samples", "at", "tokens",
     "slope", "p50_s", "calls", "failed", "rate_limited",
 )  # fmt: skip
-_INSERT = f"INSERT OR IGNORE INTO sweeps ({', '.join(_HEAD)}) VALUES ({', '.join('?' * len(_HEAD))})"  # noqa: S608
+_INSERT = f"INSERT OR IGNORE INTO sweeps ({', '.join(_HEAD)}) VALUES ({', '.join('?' * len(_HEAD))})"  # noqa: S608 - names are constants, values are bound
 _COLUMNS = ", ".join(f'"{name}"' for name in _PLAIN)
 _POINT = f"""INSERT INTO sweep_points (run_id, {_COLUMNS}, cost_item_nano)
     VALUES ({", ".join("?" * (len(_PLAIN) + 2))})"""  # noqa: S608 - constants

@@ -66,17 +66,17 @@ class Scene:
         """The least and the most that a change can bring, where it leads beyond what was measured; else None."""
         if self.scenario is None or not self.now:
             return None
-        beyond = replace(self.scenario, **changes)  # type: ignore[arg-type]
+        beyond = replace(self.scenario, **changes)  # type: ignore[arg-type]  # fields by name, of several types
         if not reach(self.study, self.played(beyond)):
             return None
-        rates = [self.rate(replace(self.study.scenario(way), **changes)) for way in (FULL, FLAT)]  # type: ignore[arg-type]
+        rates = [self.rate(replace(self.study.scenario(way), **changes)) for way in (FULL, FLAT)]  # type: ignore[arg-type]  # fields by name, of several types
         return rates[0] / self.now - 1, rates[1] / self.now - 1
 
     def gain(self, **changes: object) -> float | None:
         """What changing the scenario brings, as a share; None where nothing can be simulated."""
         if self.scenario is None or not self.now:
             return None
-        return self.rate(replace(self.scenario, **changes)) / self.now - 1  # type: ignore[arg-type]
+        return self.rate(replace(self.scenario, **changes)) / self.now - 1  # type: ignore[arg-type]  # fields by name, of several types
 
 
 def attribute(shares: Sequence[Share], watched_s: float, scene: Scene) -> Attribution:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.architecture.sources import ROOT, SOURCES, module_of
 
 # A module may import its own layer and those below it. Higher number: higher layer.
 LAYERS = {
@@ -66,14 +66,6 @@ ONLY = {
 }
 
 
-def sources() -> list[Path]:
-    return [ROOT / "app.py", *(ROOT / "pages").glob("*.py"), *(ROOT / "core").rglob("*.py")]
-
-
-def module_of(path: Path) -> str:
-    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
-
-
 def layer_of(module: str) -> str | None:
     return max((name for name in LAYERS if module == name or module.startswith(f"{name}.")), key=len, default=None)
 
@@ -86,7 +78,7 @@ def imports(path: Path) -> Iterator[str]:
             yield node.module
 
 
-@pytest.mark.parametrize("path", sources(), ids=module_of)
+@pytest.mark.parametrize("path", SOURCES, ids=module_of)
 def test_imports_go_downward(path: Path) -> None:
     """A module imports only its own package and the layers below it, and the three adapters don't know each other."""
     here = layer_of(module_of(path))
@@ -98,13 +90,13 @@ def test_imports_go_downward(path: Path) -> None:
         assert (here, there) not in SIDE_BY_SIDE | {(b, a) for a, b in SIDE_BY_SIDE}, f"{here} imports {there}"
 
 
-@pytest.mark.parametrize("path", sources(), ids=module_of)
+@pytest.mark.parametrize("path", SOURCES, ids=module_of)
 def test_every_module_has_its_layer(path: Path) -> None:
     """A new package says where it stands before anything imports it."""
     assert layer_of(module_of(path)) or module_of(path) == "core", f"{module_of(path)} has no layer in LAYERS"
 
 
-@pytest.mark.parametrize("path", sources(), ids=module_of)
+@pytest.mark.parametrize("path", SOURCES, ids=module_of)
 def test_third_parties_have_one_home(path: Path) -> None:
     """Streamlit, SQLite, Qdrant and the HTTP client are each imported in their own package only; litellm nowhere."""
     module = module_of(path)
@@ -114,7 +106,7 @@ def test_third_parties_have_one_home(path: Path) -> None:
             assert any(module == h or module.startswith(f"{h}.") for h in homes), f"{module} imports {imported}"
 
 
-@pytest.mark.parametrize("path", sources(), ids=module_of)
+@pytest.mark.parametrize("path", SOURCES, ids=module_of)
 def test_every_module_says_what_it_is(path: Path) -> None:
     """Every module that holds code begins with a docstring."""
     tree = ast.parse(path.read_text(encoding="utf-8"))

