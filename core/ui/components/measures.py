@@ -32,7 +32,7 @@ def show_headline(service: Service, run: RunView) -> None:
     measures = service.measures(run.id)
     wall = run.wall_s
     saved = _number(measures, "time_saved_s")
-    with st.grid(6, min_column_width=130, gap="small", border=True):
+    with st.grid(6, min_column_width=148, gap="small", border=True):
         st.metric(t("kpi.wall"), seconds(wall))
         st.metric(t("kpi.saved"), seconds(saved), help=t("kpi.saved_help"))
         st.metric(
@@ -57,6 +57,7 @@ def _in_flight(saved: TimeSaved) -> str:
     return ", ".join(
         t("saved.in_flight", name=resource_name(r), mean=rate(saved.in_flight_mean.get(r, 0.0)), peak=count(peak))
         for r, peak in saved.in_flight_peak.items()
+        if peak
     )
 
 
