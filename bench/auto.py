@@ -32,7 +32,7 @@ from core.practice import PracticeProcess
 from core.store import Store
 
 ITEMS, SEARCH, SEARCH_S = 400, 24, 0.02
-SPEED = 5.0
+SPEED = 4.0
 # Beyond that share of a core the client is measured, not the limit.
 BUSY = 0.6
 MUST = {"second_half": ">= 0.95", "whole": ">= 0.85", "client_cpu": f"<= {BUSY}"}

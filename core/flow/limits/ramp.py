@@ -9,8 +9,8 @@ from core.flow.limits.rules import BRAKE, ENOUGH, GAIN, Facts, Plan, Step
 
 # With a relative error above this, a verdict near the threshold is worth a second look.
 VAGUE = 0.04
-# One that gains more may be followed by a quadrupling.
-BOLD = 0.6
+# A doubling that gains so much may be followed by a quadrupling; more than all of it again is a measurement gone wrong.
+BOLD = (0.65, 1.0)
 
 
 def ramp(facts: Facts, seen: list[Point]) -> Plan[str]:
@@ -71,8 +71,10 @@ def _is_vague(facts: Facts, seen: list[Point]) -> bool:
 
 def _next(facts: Facts, seen: list[Point]) -> tuple[int, str]:
     last = seen[-1]
-    gain = per_doubling(facts, seen[-2], last) if len(seen) > 1 else 1.0
-    goal = min(last.limit * (4 if gain > BOLD else 2), facts.top)
+    gain = per_doubling(facts, seen[-2], last) if len(seen) > 1 else BOLD[1]
+    # Gains only fall: after a stride of two a great one is chance.
+    bold = BOLD[0] < gain <= BOLD[1] and (len(seen) == 1 or last.limit >= 4 * seen[-2].limit)
+    goal = min(last.limit * (4 if bold else 2), facts.top)
     reason = f"{last.limit} gives {last.calls_per_s:.1f} calls/s; trying more."
     if len(seen) > 1:
         reason = f"{seen[-2].limit} -> {last.limit} gained {_percent(gain)} per doubling; trying more."

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import pytest
 
 from core.base.records import Outcome
-from core.flow.limits import Cohort, Lengths, Point, Sample
+from core.flow.limits import Cohort, Lengths, LimitChange, Point, Sample
+from core.flow.limits.cohort import settling
 from core.flow.limits.point import pool
 
 
@@ -115,3 +117,27 @@ def test_long_answers_of_a_few_are_estimated() -> None:
     for _ in range(400):
         many.add(round(dice.lognormvariate(5, 0.4)))
     assert few.long == pytest.approx(many.long, rel=0.2)
+
+
+def test_what_is_not_sent_yet_is_not_with_the_server() -> None:
+    """16 places, but each call's record takes half a second to be written: of 2.5 s in flight 2 are with the server."""
+    samples = [replace(_sample(0.1 * n, 2.0), held_s=0.5) for n in range(40)]
+    point = _measure(Cohort(16, 0), samples)
+    assert point is not None
+    assert point.in_flight == pytest.approx(16 * 2.0 / 2.5)
+    assert point.calls_per_s == pytest.approx(16 / 2.5)
+
+
+def test_the_work_beside_a_call_is_corrected_too() -> None:
+    """Where all calls of a flood are short, a queue passes quickly: at today's mean work it would not."""
+    point = _measure(Cohort(16, 0), [_sample(0.1 * n, 2.0, 38) for n in range(40)])
+    assert point is not None
+    assert point.rate(38, 100.5) == pytest.approx(8.0)  # 38 + 500 / 8 are 100.5
+    assert point.rate(38, 4 * 100.5) == pytest.approx(8.0 / 2)
+
+
+def test_what_drains_after_a_step_down_is_let_through() -> None:
+    """From 64 to 16: the 48 beyond, then half of 16; upward half of the new limit; nothing where nothing changed."""
+    assert settling(LimitChange(64, 16, "")) == 48 + 8
+    assert settling(LimitChange(16, 64, "")) == 32
+    assert settling(None) == 0
