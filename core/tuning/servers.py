@@ -18,13 +18,15 @@ SMOOTHING = 0.2
 
 
 class Server:
-    """One endpoint under way. `held` counts the seats taken, also by calls that are being recorded or waited for."""
+    """One endpoint under way. `held` counts the seats taken, also by calls that are being recorded or waited for;
+    `next_at` is when the next call ends."""
 
     def __init__(self, place: Place) -> None:
         self.place = place
         self.held = 0
         self.running = 0
         self.latency_s = 0.0
+        self.next_at = inf
         self._area = self._squares = 0.0
         self._virtual = 0.0
         self._at = 0.0
@@ -44,6 +46,11 @@ class Server:
         return self.place.limit is not None and self.held >= self.place.limit
 
     @property
+    def metered(self) -> bool:
+        """Whether there is a quota to wait for."""
+        return bool(self._quotas)
+
+    @property
     def load(self) -> float:
         """What the pool compares: the busy share of its own limit, or the calls there at its latency."""
         if self.place.limit is not None:
@@ -58,11 +65,6 @@ class Server:
         """Take a call from the quota."""
         for kind, bucket in self._quotas:
             bucket.take(_amount(kind, tokens), now)
-
-    @property
-    def next_at(self) -> float:
-        """When the next call ends."""
-        return self._at + (self._calls[0][0] - self._virtual) / self._pace if self._calls else inf
 
     @property
     def crowd(self) -> float:
@@ -98,6 +100,7 @@ class Server:
         if pace is None:
             pace = self._paces[self.running] = 1.0 / self.place.speed.slowdown(max(self.running, 1))
         self._pace = pace
+        self.next_at = self._at + (self._calls[0][0] - self._virtual) / pace if self._calls else inf
 
 
 def _amount(kind: str, tokens: float) -> float:

@@ -13,6 +13,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import inf
+from operator import attrgetter
 
 from core.pipeline.plan import Node, Plan
 from core.pipeline.ranking import ENDGAME, ENDING_ROUNDS
@@ -21,6 +22,7 @@ from core.tuning.servers import Server
 
 PAUSE_S = 0.25  # the mean first back-off of a failed try
 LEAST_WAIT_S = 1e-6
+NEXT_AT, LOAD = attrgetter("next_at"), attrgetter("load")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,8 @@ class Call:
 
 @dataclass(slots=True)
 class Line:
-    """Calls of one stage that wait, lowest rank first."""
+    """Calls of one stage that wait, lowest rank first. seated: whether every server has a number of seats; metered:
+    whether one has a quota."""
 
     stage: str
     gate: str
@@ -72,6 +75,17 @@ class Line:
     servers: list[Server]
     calls: list[tuple[float, int, Call]] = field(default_factory=list)
     under_way: int = 0
+    seated: bool = False
+    metered: bool = False
+
+    def __post_init__(self) -> None:
+        self.seated = all(server.place.limit is not None for server in self.servers)
+        self.metered = any(server.metered for server in self.servers)
+
+    @property
+    def full(self) -> bool:
+        """Whether no server has a seat."""
+        return self.seated and all(server.full for server in self.servers)
 
 
 def play(scenario: Scenario, items: int, seed: int = 0) -> Played:
@@ -129,7 +143,7 @@ class _Run:
 
     def _step(self, blocked: str) -> None:
         """Move on to the next thing that happens."""
-        server = min(self._servers.values(), key=_next_at)
+        server = min(self._servers.values(), key=NEXT_AT)
         ends, rings = server.next_at, self._timers[0][0] if self._timers else inf
         self._move(max(self._now, min(ends, rings, self._wake_at)), blocked)
         if self._wake_at <= self._now:
@@ -223,11 +237,11 @@ class _Run:
         """What keeps the first call of a line from starting; '' when nothing does."""
         if line.under_way >= line.cap:
             return f"stage:{line.stage}"
-        if all(server.full for server in line.servers):
+        if line.full:
             return f"endpoint:{line.servers[0].place.name}"
         if self._held[line.gate] >= self._limits[line.gate]:
             return line.gate
-        return self._no_quota(line)
+        return self._no_quota(line) if line.metered else ""
 
     def _no_quota(self, line: Line) -> str:
         waits = [self._quota_wait(server, line) for server in line.servers if not server.full]
@@ -244,15 +258,23 @@ class _Run:
         return server.place.work(call.node.stage.id, len(call.node.parts))
 
     def _start(self, line: Line) -> None:
-        usable = [s for s in line.servers if not s.full and self._quota_wait(s, line) <= 0]
+        server = self._least_loaded(line)
         _, _, call = heapq.heappop(line.calls)
-        call.server = server = min(usable, key=_load)
-        server.charge(self._work(server, call).tokens, self._now)
+        call.server = server
+        if line.metered:
+            server.charge(self._work(server, call).tokens, self._now)
         server.held += 1
         line.under_way += 1
         self._queued -= line.gate == "llm"
         self._held[line.gate] += 1
         self._later(self._scenario.commit_s, self._sent, call)
+
+    def _least_loaded(self, line: Line) -> Server:
+        """The server for the first call in line; one that stands alone was found to have room."""
+        if len(line.servers) == 1:
+            return line.servers[0]
+        usable = [s for s in line.servers if not s.full and self._quota_wait(s, line) <= 0]
+        return min(usable, key=LOAD)
 
     def _sent(self, call: Call) -> None:
         assert call.server is not None  # noqa: S101 - it holds a seat
@@ -274,13 +296,5 @@ class _Run:
             self._later(self._scenario.commit_s, self._done, call)
 
 
-def _next_at(server: Server) -> float:
-    return server.next_at
-
-
-def _load(server: Server) -> float:
-    return server.load
-
-
-def _first(line: Line) -> tuple[float, int]:
-    return line.calls[0][0], line.calls[0][1]
+def _first(line: Line) -> tuple[float, int, Call]:
+    return line.calls[0]  # no two have the same number: calls are never compared
