@@ -7,7 +7,7 @@ import contextlib
 import logging
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Protocol
 
@@ -96,9 +96,11 @@ class RunDriver:
         return await asyncio.to_thread(self.store.runs.view, run_id)
 
     async def _unrecorded(self, error: StoreFullError) -> RunView:
-        """How a run ends that can write its end no more: what calls came to is kept beside the database."""
-        view = await asyncio.to_thread(self.store.runs.view, self.order.run_id)
-        return replace(view, status=RunStatus.PAUSED, reason=str(error))
+        """How a run ends that can write its end no more: it is kept beside the database, as what calls came to is."""
+        runs, run_id = self.store.runs, self.order.run_id
+        with contextlib.suppress(StoreFullError):
+            await asyncio.to_thread(runs.set_status, run_id, RunStatus.PAUSED, str(error))
+        return await asyncio.to_thread(runs.view, run_id)
 
     async def _open(self) -> None:
         runs, run_id = self.store.runs, self.order.run_id

@@ -94,12 +94,12 @@ class Readers:
     """Read-only connections, one per reading thread at a time, reused by whoever reads next."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self.path = path
         self._idle: deque[sqlite3.Connection] = deque()
         self._closed = False
 
     def __repr__(self) -> str:
-        return f"<Readers {self._path}, {len(self._idle)} idle>"
+        return f"<Readers {self.path}, {len(self._idle)} idle>"
 
     @contextlib.contextmanager
     def borrow(self) -> Iterator[sqlite3.Connection]:
@@ -109,7 +109,7 @@ class Readers:
             db = self._take()
             yield db
         except sqlite3.Error as exc:
-            msg = f"{self._path} could not be read: {exc}. `sqlite3 {self._path} .recover` saves what can be saved."
+            msg = f"{self.path} could not be read: {exc}. `sqlite3 {self.path} .recover` saves what can be saved."
             raise StoreError(msg) from exc
         finally:
             if db is not None:
@@ -139,12 +139,12 @@ class Readers:
 
     def _take(self) -> sqlite3.Connection:
         if self._closed:
-            msg = f"The store of {self._path} is closed; open it again to read."
+            msg = f"The store of {self.path} is closed; open it again to read."
             raise StoreError(msg)
         try:
             return self._idle.pop()
         except IndexError:
-            return connect_reader(self._path)
+            return connect_reader(self.path)
 
     def _give_back(self, db: sqlite3.Connection) -> None:
         if self._closed:

@@ -8,8 +8,8 @@ from core.base.records import RunStatus
 from core.base.views import ControlView, RunSnapshot, RunView
 from core.store import gate_reads, stage_reads
 from core.store.connection import Readers
-from core.store.run_views import WORKING
 from core.store.slices import SLICE
+from core.store.statuses import WORKING
 
 WINDOW_S = 10.0
 COMMANDS = 20

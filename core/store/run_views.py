@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import replace
 
-from core.base.errors import UnknownError
 from core.base.records import RunStatus
 from core.base.views import RunView
 from core.store.codec import load
 from core.store.connection import Readers
 from core.store.leases import Held
 from core.store.money import total_usd
+from core.store.spill import Spill
+from core.store.statuses import WORKING, Standing, unknown_run
 
-WORKING = (RunStatus.RUNNING, RunStatus.PAUSED)
 _SELECT = """SELECT r.*, coalesce(l.owner, '') AS owner, coalesce(l.token, 0) AS token,
     coalesce(l.expires_at, 0) AS expires_at, coalesce(l.renewed_at, 0) AS renewed_at
     FROM runs AS r LEFT JOIN leases AS l ON l.run_id = r.id"""
@@ -25,7 +26,7 @@ def view_run(readers: Readers, run_id: str, now: float) -> RunView:
     row = readers.one(f"{_SELECT} {where} LIMIT 1", *([] if run_id == "last" else [run_id]))
     if row is None:
         raise unknown_run(run_id, [r["id"] for r in readers.all("SELECT id FROM runs ORDER BY n DESC LIMIT 5")])
-    return to_view(row, now)
+    return to_view(row, now, Spill(readers.path).standings().get(row["id"]))
 
 
 def list_runs(readers: Readers, limit: int, offset: int, workload: str | None, now: float) -> list[RunView]:
@@ -33,17 +34,21 @@ def list_runs(readers: Readers, limit: int, offset: int, workload: str | None, n
     rows = readers.all(
         f"{_SELECT} WHERE ?1 IS NULL OR r.workload = ?1 {_RECENT} LIMIT ?2 OFFSET ?3", workload, limit, offset
     )
-    return [to_view(row, now) for row in rows]
+    kept = Spill(readers.path).standings()
+    return [to_view(row, now, kept.get(row["id"])) for row in rows]
 
 
-def unknown_run(run_id: str, recent: list[str]) -> UnknownError:
-    """What to say of a run that does not exist."""
-    known = f"The last ones are {', '.join(recent)}." if recent else "There are no runs yet; start one."
-    return UnknownError(f"There is no run {run_id!r}. {known}")
+def to_view(row: sqlite3.Row, now: float, kept: Standing | None = None) -> RunView:
+    """A joined row as a view; a run at work whose owner is dead shows as crashed.
+
+    `kept`: what stands beside the database, because that could not take it in, of how the run ended.
+    """
+    if kept is not None and kept.newer_than(row):
+        return replace(_view(row, kept.at), status=kept.status, reason=kept.reason, owner="", owner_alive=False)
+    return _view(row, now)
 
 
-def to_view(row: sqlite3.Row, now: float) -> RunView:
-    """A joined row as a view; a run at work whose owner is dead shows as crashed."""
+def _view(row: sqlite3.Row, now: float) -> RunView:
     lease = Held(row["owner"], row["token"], row["expires_at"], row["renewed_at"])
     alive = lease.alive(now)
     status = RunStatus(row["status"])

@@ -20,7 +20,8 @@ from core.store.connection import Readers
 from core.store.leases import Lease
 from core.store.money import to_nano
 from core.store.rollups import Rollups
-from core.store.run_views import WORKING, list_runs, unknown_run, view_run
+from core.store.run_views import list_runs, view_run
+from core.store.statuses import WORKING, Standing, Statuses, must_exist
 from core.store.writer import Writer
 
 _INSERT = """INSERT INTO runs (id, workload, item_kind, who, created_at, settings, budget_nano, selected, pending)
@@ -31,10 +32,11 @@ _ITEMS = "INSERT INTO run_items (run_id, position, item_id) SELECT ?, key, value
 class Runs:
     """The table of runs. Reading methods are cheap; writing ones return once durable."""
 
-    def __init__(self, readers: Readers, writer: Writer, rollups: Rollups, clock: Clock) -> None:
+    def __init__(self, readers: Readers, writer: Writer, rollups: Rollups, statuses: Statuses, clock: Clock) -> None:
         self._readers = readers
         self._writer = writer
         self._rollups = rollups
+        self._statuses = statuses
         self._clock = clock
 
     def __repr__(self) -> str:
@@ -74,15 +76,11 @@ class Runs:
         return list_runs(self._readers, limit, offset, workload, self._clock.wall())
 
     def set_status(self, run_id: str, status: RunStatus, reason: str = "", *, lease: Lease | None = None) -> None:
-        """Say where a run stands. With a lease, RunError when it is no longer the run's."""
-        now = self._clock.wall()
+        """Say where a run stands. With a lease, RunError when it is no longer the run's.
 
-        def job(db: sqlite3.Connection) -> None:
-            if lease is not None:
-                leases.check(db, lease)
-            _set_status(db, run_id, RunStatus(status), reason, now)
-
-        self._writer.run(job)
+        StoreFullError where the database takes no more; how a run ended is then kept beside it, and seen all the same.
+        """
+        self._writer.write_now(self._statuses, Standing(run_id, RunStatus(status), reason, self._clock.wall(), lease))
         if status not in WORKING:
             self._writer.write_now(self._rollups, None)
 
@@ -103,7 +101,7 @@ class Runs:
         now = self._clock.wall()
 
         def job(db: sqlite3.Connection) -> Lease:
-            _must_exist(db, run_id)
+            must_exist(db, run_id)
             return leases.acquire(db, run_id, owner, ttl_s, now)
 
         return self._writer.run(job)
@@ -143,26 +141,6 @@ class Runs:
 
         def job(db: sqlite3.Connection) -> None:
             if db.execute(sql, (*values, run_id)).rowcount == 0:
-                _must_exist(db, run_id)
+                must_exist(db, run_id)
 
         self._writer.run(job)
-
-
-def _set_status(db: sqlite3.Connection, run_id: str, status: RunStatus, reason: str, now: float) -> None:
-    _must_exist(db, run_id)
-    db.execute("UPDATE runs SET status = ?, reason = ? WHERE id = ?", (status.value, reason, run_id))
-    if status is RunStatus.RUNNING:
-        db.execute(
-            """UPDATE runs SET started_at = coalesce(started_at, ?1), resumed_at = coalesce(resumed_at, ?1),
-            ended_at = NULL WHERE id = ?2""",
-            (now, run_id),
-        )
-    elif status not in (*WORKING, RunStatus.PENDING):
-        db.execute("UPDATE runs SET ended_at = ? WHERE id = ?", (now, run_id))
-        leases.bank_time(db, run_id, now)
-
-
-def _must_exist(db: sqlite3.Connection, run_id: str) -> None:
-    if db.execute("SELECT 1 FROM runs WHERE id = ?", (run_id,)).fetchone() is None:
-        recent = [row[0] for row in db.execute("SELECT id FROM runs ORDER BY n DESC LIMIT 5")]
-        raise unknown_run(run_id, recent)

@@ -12,11 +12,13 @@ from typing import Any
 import orjson
 
 from core.base.records import ItemStatus
+from core.store import statuses
 from core.store.codec import result_row
 from core.store.connection import begin, trouble
 from core.store.progress import ItemDone, move
 from core.store.rollups import rebuild
 from core.store.settles import ACCEPT, CLOSE, Ending, closed_row
+from core.store.statuses import Standing
 
 log = logging.getLogger(__name__)
 
@@ -48,15 +50,28 @@ class Spill:
 
     def keep(self, endings: Sequence[Ending]) -> None:
         """Append what calls came to, and wait until it is on the disk."""
+        self._append([_line(ending) for ending in endings])
+
+    def keep_standings(self, standings: Sequence[Standing]) -> None:
+        """Append where runs stand that the database could not be told, likewise."""
+        self._append([{**_NOTHING, "standing": standing.line()} for standing in standings])
+
+    def standings(self) -> dict[str, Standing]:
+        """Where runs stand of which the database does not know yet, by run."""
+        lines = [line for path in (self._taking, self.path) for line in self._lines(path)]
+        told = [Standing.of_line(line["standing"]) for line in lines if line.get("standing")]
+        return {standing.run_id: standing for standing in told}
+
+    def _append(self, kept: Sequence[dict[str, Any]]) -> None:
         self._ballast.unlink(missing_ok=True)
-        lines = b"".join(orjson.dumps(_line(ending), option=orjson.OPT_APPEND_NEWLINE) for ending in endings)
+        lines = b"".join(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE) for line in kept)
         try:
             with self.path.open("ab") as file:
                 file.write(lines)
                 file.flush()
                 os.fsync(file.fileno())
         except OSError:
-            log.exception("%d results could not be kept in %s", len(endings), self.path)
+            log.exception("%d results could not be kept in %s", len(kept), self.path)
 
     def take_in(self, db: sqlite3.Connection) -> int:
         """Put what was kept into the database; how many lines. Safe to repeat: it is removed once committed."""
@@ -78,10 +93,10 @@ class Spill:
         """What is to be taken in. It is set aside first: another process may still be adding to the spill."""
         if not self._taking.exists() and self.path.exists():
             self.path.rename(self._taking)
-        return list(self._lines()) if self._taking.exists() else []
+        return list(self._lines(self._taking))
 
-    def _lines(self) -> Iterator[dict[str, Any]]:
-        for line in self._taking.read_bytes().splitlines():
+    def _lines(self, path: Path) -> Iterator[dict[str, Any]]:
+        for line in path.read_bytes().splitlines() if path.exists() else ():
             try:
                 yield orjson.loads(line)
             except orjson.JSONDecodeError:
@@ -109,6 +124,9 @@ class Spill:
             file.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
 
 
+_NOTHING: dict[str, Any] = {"run": None, "attempt": None, "results": [], "item": None}
+
+
 def _line(ending: Ending) -> dict[str, Any]:
     item, attempt, settlement = ending.item, ending.attempt, ending.settlement
     return {
@@ -129,4 +147,6 @@ def _write(db: sqlite3.Connection, line: dict[str, Any]) -> set[str]:
         run_id, item_id, status, finished_s, error, at = line["item"]
         move(db, [(ItemDone(run_id, item_id, ItemStatus(status), finished_s, error), at)])
         touched.add(run_id)
+    if line.get("standing"):
+        statuses.take_in(db, Standing.of_line(line["standing"]))
     return touched

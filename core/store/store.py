@@ -26,6 +26,7 @@ from core.store.runs import Runs
 from core.store.settings import SettingsTable
 from core.store.spending import DayBudget, day_of
 from core.store.spill import Spill
+from core.store.statuses import Statuses
 from core.store.sweeps import Sweeps
 from core.store.tuners import Tuners
 from core.store.writer import Writer
@@ -37,15 +38,17 @@ class Store:
     `failed` is set once the disk takes nothing more; what calls came to since then is in the spill beside it.
     """
 
-    def __init__(self, path: Path, db: sqlite3.Connection, spill: Spill, clock: Clock) -> None:
+    def __init__(
+        self, path: Path, db: sqlite3.Connection, spill: Spill, clock: Clock, refused: sqlite3.Error | None = None
+    ) -> None:
         self.path = path
         self._clock = clock
         rollups = Rollups()
         self._readers = readers = Readers(path)
-        self._writer = writer = Writer(db, path, rollups.due)
+        self._writer = writer = Writer(db, path, rollups.due, refused)
         self.failed: threading.Event = writer.failed
         self.catalogue = Catalogue(readers, writer)
-        self.runs = Runs(readers, writer, rollups, clock)
+        self.runs = Runs(readers, writer, rollups, Statuses(spill.keep_standings), clock)
         self.day = DayBudget()
         self.ledger = Ledger(writer, rollups, spill, clock, self.day)
         self.cache = Cache(readers, writer, clock)
@@ -79,11 +82,11 @@ class Store:
         db = _connect(path)
         spill = Spill(path)
         try:
-            prepare(db, path, spill)
+            refused = prepare(db, path, spill)
         except BaseException:
             db.close()
             raise
-        return cls(path, db, spill, clock)
+        return cls(path, db, spill, clock, refused)
 
     def spent_today(self) -> Decimal:
         """What all runs have spent, or have in flight, of this day by the machine's clock."""
@@ -116,18 +119,34 @@ def _connect(path: Path) -> sqlite3.Connection:
         raise _unusable(path, exc) from exc
 
 
-def prepare(db: sqlite3.Connection, path: Path, spill: Spill) -> None:
-    """Migrate, and take in what a full disk had kept out once the file is found to be whole."""
+def prepare(db: sqlite3.Connection, path: Path, spill: Spill) -> sqlite3.Error | None:
+    """Migrate, and take in what a full disk had kept out once the file is found to be whole.
+
+    What the disk says where it is as full as before: such a database can be read all the same.
+    """
     try:
         migrate(db, path)
         _must_be_writable(db)
         define_haystack(db)
         if spill.waiting():
             _check(db)
-            spill.take_in(db)
+            if refused := _take_in(db, spill):
+                return refused
         spill.reserve()
     except sqlite3.Error as exc:
         raise _unusable(path, exc) from exc
+    return None
+
+
+def _take_in(db: sqlite3.Connection, spill: Spill) -> sqlite3.Error | None:
+    try:
+        while spill.waiting():
+            spill.take_in(db)
+    except sqlite3.Error as exc:
+        if exc.sqlite_errorcode & 0xFF not in {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}:
+            raise
+        return exc
+    return None
 
 
 def _must_be_writable(db: sqlite3.Connection) -> None:

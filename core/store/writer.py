@@ -69,10 +69,13 @@ class Writer:
     """Owns the writing connection.
 
     Idle, it commits at once; under load, at most once per `PACE_S`, so that a hundred calls share a transaction.
-    `tick` is asked every second for work of the store's own. `failed` is set for good when the disk takes no more.
+    `tick` is asked every second for work of the store's own. `failed` is set for good when the disk takes no more,
+    from the beginning where it has `refused` already.
     """
 
-    def __init__(self, db: sqlite3.Connection, path: Path, tick: Callable[[], Work | None]) -> None:
+    def __init__(
+        self, db: sqlite3.Connection, path: Path, tick: Callable[[], Work | None], refused: Exception | None = None
+    ) -> None:
         self.failed = threading.Event()
         self._db = db
         self._path = path
@@ -80,7 +83,9 @@ class Writer:
         self._queue: queue.SimpleQueue[Op | None] = queue.SimpleQueue()
         self._hurry = threading.Event()
         self._jobs = Jobs()
-        self._why: Exception | None = None
+        self._why = refused
+        if refused is not None:
+            self.failed.set()
         self._closing = False
         self._last_commit = self._last_tick = time.monotonic()
         self._thread = threading.Thread(target=self._main, name=f"writer of {path.name}", daemon=True)

@@ -650,9 +650,12 @@ def test_a_full_disk_stops_paid_calls_and_loses_no_result(tmp_path: Path) -> Non
     view = world.play(scene, check=False)
     assert view.status is RunStatus.PAUSED
     assert "disk" in view.reason or "full" in view.reason
+    seen = world.store.runs.view("run")
+    assert (seen.status, seen.reason, seen.owner_alive) == (RunStatus.PAUSED, view.reason, False)
     world.store.close()
     paid = sum(entry.usage is not None for entry in world.server.log)
     world.store = Store.open(world.path)
+    assert world.store.runs.view("run").status is RunStatus.PAUSED
     world.check()
     kept = world.states()
     assert kept["ok"] + kept["started"] >= paid

@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 
 from core.base.errors import StoreError, StoreFullError
+from core.base.records import RunStatus
 from core.store import Store
 from core.store.spill import Spill
+from core.store.statuses import Standing
 from tests.store.kitchen import (
     OK,
     RUN,
@@ -39,9 +41,11 @@ def fill(store: Store) -> None:
     store._writer.run(job)
 
 
-def settle_into_full_disk(store: Store) -> None:
+def settle_into_full_disk(store: Store, owner: str = "") -> None:
     """Three calls are sent; then the disk is full when their answers come."""
     start_run(store)
+    if owner:
+        store.runs.acquire_lease(RUN, owner)
 
     async def work() -> list[object]:
         attempts = [call(f"r{n}") for n in range(3)]
@@ -202,3 +206,57 @@ def test_room_again_is_noticed_at_the_next_open_only(path: Path) -> None:
     with Store.open(path) as store:
         asyncio.run(complete(store, call()))
         assert not store.failed.is_set()
+
+
+def test_how_a_run_ended_is_kept_and_seen_at_once(path: Path) -> None:
+    """What the run's row cannot be told stands beside the database: read here and now, and taken in by the next open.
+
+    The lease that could not be given back is nobody's.
+    """
+    with Store.open(path) as store:
+        settle_into_full_disk(store, owner="here:1:a")
+        assert (store.runs.view(RUN).status, store.runs.view(RUN).owner_alive) == (RunStatus.RUNNING, True)
+        with pytest.raises(StoreFullError):
+            store.runs.set_status(RUN, RunStatus.PAUSED, "The disk is full.")
+        for seen in (store.runs.view(RUN), store.runs.list()[0]):
+            assert (seen.status, seen.reason, seen.owner_alive) == (RunStatus.PAUSED, "The disk is full.", False)
+    with Store.open(path) as store:
+        again = store.runs.view(RUN)
+        assert (again.status, again.reason, again.owner) == (RunStatus.PAUSED, "The disk is full.", "")
+        assert_reconciles(store)
+    assert not Spill(path).waiting()
+
+
+def test_a_run_that_went_on_since_is_not_told_its_old_end(path: Path) -> None:
+    """An end that was kept before the run was taken up again says nothing of it."""
+    with Store.open(path) as store:
+        start_run(store)
+        began = store.runs.view(RUN).started_at
+        assert began is not None
+        Spill(path).keep_standings([Standing(RUN, RunStatus.PAUSED, "Long ago.", began - 60)])
+        assert store.runs.view(RUN).status is RunStatus.RUNNING
+    with Store.open(path) as store:
+        assert store.runs.view(RUN).reason == ""
+
+
+def test_a_disk_that_is_still_full_can_be_read(full: Path) -> None:
+    """What cannot be taken in yet stays where it is; reading works, and writing says why it does not."""
+    kept = Spill(full).path.read_bytes()
+    code = """
+import resource, sys
+from core.base.errors import StoreFullError
+from core.store import Store
+from tests.store.kitchen import *
+resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, 40_000))
+with Store.open(sys.argv[1]) as store:
+    print(store.failed.is_set(), store.runs.view(RUN).selected)
+    try:
+        store.runs.set_settings(RUN, {})
+    except StoreFullError as error:
+        print("then resume" in str(error))
+"""
+    told = in_another_process(code, full)
+    assert told.stdout.split() == ["True", "3", "True"], told.stderr
+    assert Spill(full)._taking.read_bytes() == kept
+    with Store.open(full) as store:
+        assert counters(store)["done"] == 3
