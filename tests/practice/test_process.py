@@ -95,9 +95,7 @@ def test_it_gets_no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
                 assert b"sk-canary" not in environ.read()
 
 
-@pytest.mark.parametrize(
-    "how", [lambda: serve("nope"), lambda: serve("zero", warp=3), lambda: PracticeProcess("nope")]
-)
+@pytest.mark.parametrize("how", [lambda: serve("nope"), lambda: serve("zero", warp=3), lambda: PracticeProcess("nope")])
 def test_an_unknown_preset_is_named(how: object) -> None:
     """A preset or a number that does not exist is the operator's mistake; the message lists what there is."""
     with pytest.raises(ConfigError, match=r"zero|seats"):
