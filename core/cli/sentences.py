@@ -21,7 +21,8 @@ def progress(snapshot: RunSnapshot) -> str:
     counts = f"{run.done + run.no_reviews + run.refused}/{run.selected} done"
     failed = f", {run.failed} failed" if run.failed else ""
     left = "" if snapshot.eta_s is None else f", {seconds(snapshot.eta_s)} left"
-    state = "" if run.status is RunStatus.RUNNING else f"{run.status.value}: {run.reason} | "
+    standing = run.reason if run.status is RunStatus.RUNNING else f"{run.status.value}: {run.reason}"
+    state = standing and f"{standing} | "
     gates = ", ".join(gate(name, snapshot) for name in ("search", "llm"))
     return f"{state}{counts}{failed}, {rate(snapshot.items_per_s)}{left} | {gates} | {money(run.cost_usd)}"
 

@@ -20,7 +20,8 @@ from core.pipeline.control import Commands, Effect
 from core.pipeline.engine import Engine
 from core.pipeline.feed import Work
 from core.pipeline.limit_log import LimitLog
-from core.pipeline.memory import peak_rss_mb, rss_mb
+from core.pipeline.memory import peak_rss_mb
+from core.pipeline.memory_guard import MemoryGuard
 from core.store import Lease, Store
 
 log = logging.getLogger(__name__)
@@ -29,7 +30,6 @@ PAGE = 200
 POLL_S = 0.1
 SAMPLE_S = 1.0
 RENEW_S = 4.0
-_NEW = {True: "no new items until some are through", False: "new items are taken in again"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +70,7 @@ class RunDriver:
         self._constraints = Constraints(engine, store.ledger.commits)
         self._claims = Claims(store, order.run_id, order.owner, engine.tuner.llm, engine.clock)
         self._limits = LimitLog(store, order.run_id, engine)
+        self._memory = MemoryGuard(store, order.run_id, engine)
         self._lease: Lease | None = None
         self._obeyed = 0
         self._started_at = engine.clock.wall()
@@ -213,20 +214,12 @@ class RunDriver:
         renewed = self.engine.clock.monotonic()
         while True:
             await self.engine.clock.sleep(SAMPLE_S)
-            self._mind_memory()
+            await self._memory.mind()
             await self._sample()
             if self.engine.clock.monotonic() - renewed >= RENEW_S:
                 renewed = self.engine.clock.monotonic()
                 if self._lease and not await asyncio.to_thread(self.store.runs.renew_lease, self._lease):
                     self.engine.abort(RunStatus.INTERRUPTED, "Another process took the run over.")
-
-    def _mind_memory(self) -> None:
-        """Take in no new items above the limit of memory, and go on below it."""
-        most, held = self.engine.max_rss_mb, rss_mb()
-        full = bool(most) and held > most
-        if full != self.engine.context.held_back:
-            log.warning("run %s: %.0f MB of %d MB are held: %s", self.order.run_id, held, most, _NEW[full])
-        self.engine.context.held_back = full
 
     async def _watch(self) -> None:
         """Look ten times a second what the run waits for."""

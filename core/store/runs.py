@@ -84,6 +84,11 @@ class Runs:
         if status not in WORKING:
             self._writer.write_now(self._rollups, None)
 
+    def remark(self, run_id: str, reason: str) -> None:
+        """Say something of a run that is at work ('': nothing any more); where it stands otherwise, that stays."""
+        sql = "UPDATE runs SET reason = ? WHERE id = ? AND status = 'running'"
+        self._writer.run(lambda db: db.execute(sql, (reason, run_id)))
+
     def set_measures(self, run_id: str, measures: Mapping[str, Any]) -> None:
         """What only the engine knows of a run (CPU, memory, peaks)."""
         self._update(run_id, "measures = ?", mapping(measures))

@@ -36,6 +36,7 @@ USUAL = (
     (re.compile(r"superseded"), "said.superseded"),
     (re.compile(r"Its process (?P<owner>\S+) ended without a word\. .+"), "said.gone"),
     (re.compile(r"The program was closed\."), "said.closed"),
+    (re.compile(r"Memory is short: (?P<held>\d+) MB of (?P<most>\d+) MB are held\. .+"), "said.memory"),
     (re.compile(r"The sweep is through: (?P<n>\d+) limits? measured; use (?P<knee>\d+)\."), "said.swept"),
     (
         re.compile(r"The items ran out before the sweep was through: (?P<n>\d+) limits? measured; use (?P<knee>\d+)\."),

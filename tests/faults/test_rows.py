@@ -666,10 +666,13 @@ def test_a_full_disk_stops_paid_calls_and_loses_no_result(tmp_path: Path) -> Non
 
 
 def test_memory_pressure_holds_new_items_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Above the limit no new restaurant begins while others are in work; below it the run goes on and is done."""
+    """Above the limit no new restaurant begins while others are in work; below it the run goes on and is done.
+
+    Whoever looks at the run meanwhile is told.
+    """
     monkeypatch.setattr("core.pipeline.driver.SAMPLE_S", 0.02)
     held = [10.0]
-    monkeypatch.setattr("core.pipeline.driver.rss_mb", lambda: held[0])
+    monkeypatch.setattr("core.pipeline.memory_guard.rss_mb", lambda: held[0])
     world = World(tmp_path / "b.db", count=60)
     world.server.latency_s = 0.03
 
@@ -684,11 +687,15 @@ def test_memory_pressure_holds_new_items_back(tmp_path: Path, monkeypatch: pytes
         in_work = driver.engine.window + begun()
         await asyncio.sleep(0.5)
         assert begun() <= in_work
+        said = world.store.runs.view("run")
+        assert said.status is RunStatus.RUNNING
+        assert said.reason.startswith("Memory is short: 200 MB of 100 MB are held.")
         await until(lambda: driver.engine.crew.busy <= 1, "the window is empty but for one", 20)
         held[0] = 10.0
+        await until(lambda: not world.store.runs.view("run").reason, "there is room again")
 
     view = world.play(scene)
-    assert (view.status, view.done) == (RunStatus.FINISHED, 60)
+    assert (view.status, view.done, view.reason) == (RunStatus.FINISHED, 60, "")
     assert not world.drivers[0].engine.context.held_back
 
 
