@@ -32,7 +32,7 @@ def show_headline(service: Service, run: RunView) -> None:
     measures = service.measures(run.id)
     wall = run.wall_s
     saved = _number(measures, "time_saved_s")
-    with st.grid(6, min_column_width=148, gap="small", border=True):
+    with st.grid(3, min_column_width=148, gap="small", border=True):
         st.metric(t("kpi.wall"), seconds(wall))
         st.metric(t("kpi.saved"), seconds(saved), help=t("kpi.saved_help"))
         st.metric(
