@@ -8,7 +8,6 @@ import contextlib
 import os
 import socket
 import ssl
-from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import aiohttp
 import certifi
@@ -31,7 +30,10 @@ _NOBODY = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 class Way:
-    """The client of one origin, made inside the loop. RejectedError for an origin that is never called.
+    """The transport to one origin, made inside the loop. RejectedError for an origin that is never called.
+
+    Without a client of httpx around it: redirects are not followed and cookies not kept anyway, and looking for them
+    in every answer takes as long as reading it.
 
     A proxy resolves the names itself, so that only a direct way checks what they resolve to.
     """
@@ -51,17 +53,12 @@ class Way:
         session = aiohttp.ClientSession(
             connector=self._connector, cookie_jar=aiohttp.DummyCookieJar(), trace_configs=[tracing()]
         )
-        self._client = httpx.AsyncClient(
-            transport=AiohttpTransport(client=session, proxy=proxy, verify=tls),
-            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
-            trust_env=False,
-            timeout=None,  # noqa: S113 - core.models.progress bounds every step
-        )
+        self._transport = AiohttpTransport(client=session, proxy=proxy, verify=tls)
 
     async def send(self, request: httpx.Request) -> httpx.Response:
         """The head of the answer; whoever gets it closes it."""
         request.headers.update(self._extra)
-        return await self._client.send(request, stream=True)
+        return await self._transport.handle_async_request(request)
 
     def forget(self) -> None:
         """The name is resolved anew for the next connection."""
@@ -71,7 +68,7 @@ class Way:
         """Close every connection; what a server does not take any more is left after a moment."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(CLOSING_S):
-                await self._client.aclose()
+                await self._transport.aclose()
         await asyncio.sleep(0)
 
 
