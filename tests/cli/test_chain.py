@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
+import signal
+import sqlite3
+import time
 from pathlib import Path
 
 from tests.cli.conftest import RESTAURANTS, Core, Ended, reviews
@@ -139,18 +143,22 @@ def test_without_an_import_the_samples_are_run(empty: Core) -> None:
     assert "2 done of 2" in ended.out
 
 
+def wait_for_reviews(db: Path) -> None:
+    """Wait until an import has taken in its first reviews."""
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        with contextlib.suppress(sqlite3.OperationalError), contextlib.closing(sqlite3.connect(db)) as reader:
+            if reader.execute("SELECT count(*) FROM reviews").fetchone()[0]:
+                return
+        time.sleep(0.005)
+    raise AssertionError("no review came")
+
+
 def test_an_interrupted_import_keeps_what_it_has(empty: Core, tmp_path: Path) -> None:
     """Ctrl-C ends an import with 130; the same command then goes on and everything is there."""
     file = reviews(tmp_path / "many.jsonl", restaurants=400, each=30)
     process = empty.start("import", file, "--json")
-    import signal
-    import time
-
-    log = empty.db
-    until = time.monotonic() + 30
-    while not log.exists() and time.monotonic() < until:
-        time.sleep(0.01)
-    time.sleep(0.3)
+    wait_for_reviews(empty.db)
     process.send_signal(signal.SIGINT)
     ended = empty.end(process)
     assert ended.code == 130, ended.err

@@ -18,6 +18,7 @@ from tests.support.fault_server import hang, reset_in_body, response
 
 SOAK = os.environ.get("BRIGADE_SOAK") == "1"
 COUNT = 300 if SOAK else 60
+FAST_S, SLOW_S = 0.25, 1.5
 SHARES: tuple[tuple[float, Plan], ...] = (
     (0.05, response(500, {"error": {"message": "kitchen fire"}})),
     (0.03, response(429, {"error": {"message": "slow down"}}, retry_after_ms="100")),
@@ -42,15 +43,28 @@ def unlucky(seed: int) -> Callable[[Logged], Plan | None]:
     return decide
 
 
+def answer_in(seconds: float, *servers: CountingServer) -> None:
+    """What the servers take for a call from now on."""
+    for server in servers:
+        server.latency_s = seconds
+
+
 async def die_and_return(world: World, _: RunDriver) -> None:
-    """The second endpoint dies after a tenth of the run, and is back soon; it is found again."""
+    """Each endpoint is filled; the second dies after a part of the run, and is back soon; it is found again.
+
+    The servers are slow until that is seen: on a busy machine the run would be over before.
+    """
     victim = world.servers[1]
+    await until(lambda: [place.peak for place in world.out.values()] == [6, 6, 6], "every place was taken", 60)
+    answer_in(FAST_S, *world.servers)
     await until(lambda: sum(len(server.log) for server in world.servers) >= 4 * COUNT // 10, "the run is on", 60)
     await victim.go_down()
     await asyncio.sleep(0.8)
     before = len(victim.log)
+    answer_in(SLOW_S, world.servers[0], world.servers[2])
     await victim.come_back()
     await until(lambda: len(victim.log) > before + 5, "the endpoint that is back is used again", 60)
+    answer_in(FAST_S, *world.servers)
 
 
 @pytest.mark.timeout(600 if SOAK else 120)
@@ -67,7 +81,7 @@ def test_a_run_under_everything_at_once_loses_nothing(tmp_path: Path) -> None:
         chain=("m", "m-next", "m-last"),
         places=6,
     )
-    world.servers = [CountingServer(latency_s=0.25) for _ in range(3)]
+    world.servers = [CountingServer(latency_s=SLOW_S) for _ in range(3)]
     for seed, server in enumerate(world.servers):
         server.decide = unlucky(seed)
     view = world.play(die_and_return)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import shutil
 import socket
 import sqlite3
@@ -19,15 +20,29 @@ from pathlib import Path
 import pytest
 
 from core.base.errors import RunError, SearchUnavailableError
-from core.base.records import Evidence, ModelReply, ModelRequest, Query, RunStatus
+from core.base.records import Evidence, Item, ModelReply, ModelRequest, Query, RunStatus
+from core.base.workload import Workload
 from core.pipeline.answers import Answer, read_text
 from core.pipeline.driver import RunDriver
 from core.pipeline.evidence import Inputs
+from core.pipeline.plan import Plan as PipelinePlan
+from core.pipeline.plan import expand
 from core.store import Store
 from tests.faults.counting_server import PRICES, CountingServer, Plan, Says
 from tests.faults.world import Witness, World, attempts, story, until, workload_of
 from tests.support.fakes import FakeSearcher
-from tests.support.fault_server import drip, hang, oversized, reset, reset_in_body, reset_in_stream, response, stream
+from tests.support.fault_server import (
+    Fault,
+    Received,
+    drip,
+    hang,
+    oversized,
+    reset,
+    reset_in_body,
+    reset_in_stream,
+    response,
+    stream,
+)
 
 CALLS = 12
 KEY = "r1/price"
@@ -39,7 +54,7 @@ def world(tmp_path: Path) -> World:
     return World(tmp_path / "b.db")
 
 
-def error(status: int, message: str = "no", code: str = "", **headers: str) -> Plan:
+def error(status: int, message: str = "no", code: str = "", **headers: str) -> Fault:
     """An error as OpenAI writes it."""
     return response(status, {"error": {"message": message, "code": code, "type": code}}, **headers)
 
@@ -68,6 +83,15 @@ def in_two_seconds() -> str:
     return format_datetime(datetime.now(UTC) + timedelta(seconds=2), usegmt=True)
 
 
+def slow_down(headers: Callable[[], dict[str, str]]) -> Plan:
+    """A 429 whose headers are made as it is answered: a date means so long from then, however busy the machine is."""
+
+    async def fault(received: Received, writer: asyncio.StreamWriter) -> None:
+        await error(429, "slow down", **headers())(received, writer)
+
+    return fault
+
+
 @pytest.mark.parametrize(
     ("headers", "least_s"),
     [
@@ -82,7 +106,7 @@ def test_a_rejected_call_waits_as_told_and_burns_no_try(
 ) -> None:
     """With a single try per call, a 429 is asked again no earlier than the server said, and the restaurant is done."""
     world.workload = workload_of(attempts=1)
-    world.server.plan(KEY, error(429, "slow down", **headers()))
+    world.server.plan(KEY, slow_down(headers))
     world.play()
     finished(world, CALLS + 1, rate_limited=1)
     first, second = world.server.asked(KEY)
@@ -336,6 +360,31 @@ def test_garbage_twice_goes_to_the_next_model(world: World) -> None:
     finished(world, CALLS + 2, failed=2)
     assert [entry.model for entry in world.server.asked(KEY)] == ["m", "m", "big"]
     assert "fallback" in world.flags("r1", "price")
+
+
+def test_a_fallback_takes_a_permit_and_is_paid_as_the_model_that_it_is(world: World) -> None:
+    """The dear model's call is reserved and paid at its own price, waits for the run's one permit, and is flagged."""
+    world.chain, world.llm_limit = ("m", "dear"), 1
+    world.server.plan(KEY, *[GARBAGE["cut-off"]] * 2)
+    world.play()
+    finished(world, CALLS + 2, failed=2)
+    rows = [row for row in attempts(world.store, "run") if (row["item_id"], row["parts"]) == ("r1", '["price"]')]
+    first, _, last = rows
+    assert (last["model"], last["reserved_nano"]) == ("dear", 10 * first["reserved_nano"])
+    assert last["cost_nano"] > first["reserved_nano"]
+    assert world.drivers[0].engine.gates["llm"].peak == 1
+    assert [place.peak for place in world.out.values()] == [1]
+    assert "fallback" in world.flags("r1", "price")
+
+
+def test_a_fallback_that_the_budget_does_not_allow_is_not_asked(tmp_path: Path) -> None:
+    """There is money for the first model's calls, not for one of the dear model's: the run ends there, within it."""
+    world = World(tmp_path / "b.db", count=1, llm_limit=1, chain=("m", "dear"))
+    world.budget = PRICES.ceiling("", 2000, 200)
+    world.server.plan("r0/service", *[GARBAGE["cut-off"]] * 2)
+    view = world.play()
+    assert (view.status, {entry.model for entry in world.server.log}) == (RunStatus.BUDGET, {"m"})
+    assert "The budget of" in view.reason
 
 
 def test_garbage_twice_without_another_model_fails_the_restaurant(world: World) -> None:
@@ -663,6 +712,69 @@ def test_a_full_disk_stops_paid_calls_and_loses_no_result(tmp_path: Path) -> Non
     assert world.play(resumed=True).done == 20
     assert story(world.store) == story(straight.store)
     assert len(world.server.log) - 80 <= world.states()["orphaned"] <= world.llm_limit
+
+
+def test_a_database_that_another_process_locks_is_waited_for(world: World) -> None:
+    """A write lock that somebody holds for a while delays the run, and costs it nothing."""
+    world.server.latency_s = 0.02
+
+    async def scene(world: World, driver: RunDriver) -> None:
+        await until(lambda: len(world.server.log) >= 3, "the run is under way")
+        with contextlib.closing(sqlite3.connect(world.path, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            begun = len(attempts(world.store, "run"))
+            await asyncio.sleep(0.4)
+            assert len(attempts(world.store, "run")) == begun
+            other.execute("ROLLBACK")
+
+    world.play(scene)
+    finished(world)
+
+
+def test_machinery_that_breaks_is_a_crash_that_says_why_and_is_resumed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What breaks the crew itself marks the run crashed with the reason; resumed, it equals one that went straight."""
+    straight = World(tmp_path / "a.db", count=6)
+    straight.play()
+    world = World(tmp_path / "b.db", count=6)
+
+    def breaking(workload: Workload, item: Item) -> PipelinePlan:
+        if item.id == "r3":
+            raise RuntimeError("the wheel came off")
+        return expand(workload, item)
+
+    monkeypatch.setattr("core.pipeline.crew.expand", breaking)
+    view = world.play()
+    assert (view.status, view.owner_alive) == (RunStatus.CRASHED, False)
+    assert view.reason == "RuntimeError: the wheel came off"
+    monkeypatch.setattr("core.pipeline.crew.expand", expand)
+    cut = world.states()["cancelled"]
+    assert world.play(resumed=True).done == 6
+    assert story(world.store) == story(straight.store)
+    assert len(world.server.log) <= 24 + cut
+
+
+@pytest.mark.parametrize("attendant", ["_obey", "_measure", "_watch"])
+def test_an_attendant_that_breaks_ends_the_run_as_crashed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, attendant: str
+) -> None:
+    """Without whoever obeys, measures or watches nobody steers the run: it drains, is crashed, and is resumed."""
+    world = World(tmp_path / "b.db", count=6)
+    world.server.latency_s = 0.05
+
+    async def breaking(self: RunDriver) -> None:
+        await until(lambda: len(world.server.log) >= 4, "the run is under way")
+        raise RuntimeError("the wheel came off")
+
+    monkeypatch.setattr(RunDriver, attendant, breaking)
+    view = world.play()
+    assert (view.status, view.reason) == (RunStatus.CRASHED, "RuntimeError: the wheel came off")
+    assert view.pending > 0
+    assert world.states()["cancelled"] == 0
+    monkeypatch.undo()
+    assert world.play(resumed=True).done == 6
+    assert len(world.server.log) == 24
 
 
 def test_memory_pressure_holds_new_items_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -300,7 +300,7 @@ def _assert_logs_agree(store: Store, run_id: str, servers: Sequence[CountingServ
     assert (told - charged).total() <= unsure + doubtful, f"answers that the ledger does not know: {told - charged}"
     for row in rows:
         if row["estimated"] == 0:
-            price = PRICES.cost("", Usage(row["input_tokens"], row["output_tokens"]))
+            price = PRICES.cost(row["model"], Usage(row["input_tokens"], row["output_tokens"]))
             assert row["cost_nano"] == int(price * 10**9)
     answered = Counter((entry.key, entry.most) for entry in log if entry.usage)
     assert sum(count - 1 for count in answered.values()) <= unsure + doubtful, "a call was paid twice"

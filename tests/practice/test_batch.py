@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, field, replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from core.practice.batch import Batch
@@ -64,6 +64,7 @@ class Stepwise:
         self.queue: list[dict[str, float]] = []
         self.running: list[dict[str, float]] = []
         self.ends: dict[float, float] = {}
+        self.boundaries: list[float] = []
 
     def run(self, calls: list[tuple[float, int, int]]) -> list[float]:
         """The end of each call."""
@@ -90,6 +91,7 @@ class Stepwise:
         while self.queue and self.fits(joining):
             joining.append(self.queue.pop(0))
         self.now += self.preset.prefill(self.held(joining)) if joining else self.preset.step(len(self.running))
+        self.boundaries.append(self.now)
         self.running += joining
         for call in joining or list(self.running):
             self.give(call)
@@ -121,9 +123,16 @@ CALLS = st.lists(
 @settings(max_examples=150, deadline=None)
 @given(CALLS, st.sampled_from([None, 90, 150]))
 def test_events_and_steps_tell_the_same(calls: list[tuple[float, int, int]], memory: int | None) -> None:
-    """The event-driven simulation ends each call when a plain step-by-step one does, also with little memory."""
+    """The event-driven simulation ends each call when a plain step-by-step one does, also with little memory.
+
+    Who arrives at the very end of a step may join the next one or the one after it: the law says neither, and the last
+    bit of a sum would decide.
+    """
     preset = replace(LAW, kv_tokens=memory)
-    assert simulate(preset, calls).ends == pytest.approx(Stepwise(preset).run(calls), abs=1e-6)
+    stepwise = Stepwise(preset)
+    ends = stepwise.run(calls)
+    assume(all(abs(at - end) > 1e-6 for at, _, _ in calls for end in stepwise.boundaries))
+    assert simulate(preset, calls).ends == pytest.approx(ends, abs=1e-6)
 
 
 def test_a_lone_call_takes_its_prefill_and_its_steps() -> None:
