@@ -17,7 +17,7 @@ from core.ui.tuning_words import attribution_sentence, held_by, suggestion_sente
 if TYPE_CHECKING:
     from core.service import Service
 
-FRESH_S = 30.0  # an attribution simulates for a second or two: not at every tick
+FRESH_S = 30.0  # an attribution simulates: not at every tick
 SLICES = 120
 
 
