@@ -7,6 +7,7 @@ import concurrent.futures
 import logging
 import os
 import secrets
+import shutil
 import socket
 import threading
 import time
@@ -32,6 +33,7 @@ from core.runtime import Runtime
 from core.store import Store
 from core.sweep_run import SweepRun, sweep_of
 
+LEAST_DISK_MB = 64
 CLOSED = "The program was closed."
 log = logging.getLogger(__name__)
 
@@ -74,9 +76,18 @@ class Launcher:
             msg = f"Nothing to do: no items of workload {launch.workload.id!r} were selected. Import some first."
             raise RunError(msg)
 
+    def _needs_disk(self) -> None:
+        """RunError where the disk is as good as full: the embedded index maps its files, and the system kills us."""
+        folder = self._store.path.resolve().parent
+        free_mb = shutil.disk_usage(folder).free / 1e6
+        if free_mb < LEAST_DISK_MB:
+            msg = f"The disk of {folder} has {free_mb:.0f} MB left; a run needs {LEAST_DISK_MB} MB. Make room first."
+            raise RunError(msg)
+
     def preflight(self, launch: Launch) -> None:
         """Check all that a start checks; nothing is written."""
         self._needs_items(launch)
+        self._needs_disk()
         self._runtime.call(self._check(launch))
 
     async def _check(self, launch: Launch) -> None:
@@ -129,6 +140,7 @@ class Launcher:
 
     def _begin(self, order: Order, launch: Launch, *, retry: Sequence[ItemStatus] = ()) -> None:
         """Start the run's task and wait until its preflight is through; its error is the caller's."""
+        self._needs_disk()
         ready: concurrent.futures.Future[None] = concurrent.futures.Future()
         run_id = order.run_id
         with self._door:

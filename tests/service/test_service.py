@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import re
 import sqlite3
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -257,6 +259,17 @@ def test_a_bad_start_is_refused_and_leaves_no_run(
     given = {"workload": WORKLOAD, "items": "all", **wanted}
     with pytest.raises(kind, match=f"(?s){text}"):
         service.start(given.pop("workload"), given.pop("items"), who="tester", **given)
+    assert service.runs() == []
+
+
+def test_a_disk_that_is_as_good_as_full_is_refused(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is begun with less than 64 MB left: the error names the folder, what is left and what is needed."""
+    service = opened()
+    monkeypatch.setattr("core.launcher.shutil.disk_usage", lambda _: SimpleNamespace(free=5_000_000))
+    with pytest.raises(RunError, match="has 5 MB left; a run needs 64 MB"):
+        service.start(WORKLOAD, "all", who="tester")
+    with pytest.raises(RunError, match=re.escape(str(service.store.path.parent))):
+        service.dry_run(WORKLOAD, "all", stage_models={})
     assert service.runs() == []
 
 
